@@ -1,0 +1,206 @@
+"""The doors the pipeline needs, in its own words. Gateways satisfy these Protocols without importing them."""
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from shared.records import (
+    Account,
+    ActionStep,
+    Checkpoint,
+    ClaimedEmail,
+    CopyAnswer,
+    FetchedMail,
+    Flags,
+    Lease,
+    MailboxName,
+    MailboxStatus,
+    NewEmail,
+    Outcome,
+    Run,
+    StoredEmail,
+)
+from shared.rules.model import Decision
+from shared.rules.rule_set import RuleSet
+
+
+class MailSession(Protocol):
+    """One authenticated connection to a mail server, closed when its lease ends.
+
+    Every command has a timeout; a command is only sent while `lease_until` outlives that timeout, else StaleClaim.
+    UID arguments are in any order; the gateway compresses and splits them (RFC 9051 sequence-set, <= 8,000 octets).
+    """
+
+    commands: int
+    can_move: bool
+    can_uidplus: bool
+
+    def extend(self, lease_until: float) -> None:
+        """Allow commands until `lease_until` on this process's clock (shared.pipeline.clock)."""
+
+    def list_mailboxes(self) -> list[MailboxName]: ...
+
+    def status(self, names: Sequence[str]) -> dict[str, MailboxStatus]:
+        """STATUS of each mailbox, in one round trip; a mailbox that does not exist is absent from the answer."""
+
+    def create(self, names: Sequence[str]) -> dict[str, str]:
+        """Create and subscribe mailboxes; return the server's refusals by name (already existing is no refusal)."""
+
+    def examine(self, name: str) -> MailboxStatus: ...
+
+    def select(self, name: str) -> MailboxStatus: ...
+
+    def search(self, low: int, high: int) -> list[int]:
+        """The UIDs that exist in [low, high], ascending."""
+
+    def fetch(self, chunks: Iterable[Sequence[int] | range]) -> Iterator[list[FetchedMail]]:
+        """Fetch headers chunk by chunk (UIDs), the next chunk already asked for while one is handed out."""
+
+    def flags(self, uids: Sequence[int]) -> dict[int, Flags]:
+        """Flags of those of `uids` that exist."""
+
+    def store_flags(self, uids: Sequence[int], *, add: Flags = ..., remove: Flags = ...) -> dict[int, Flags]:
+        """Change flags; return what the server then says of each UID (absent: it said nothing of it)."""
+
+    def move(self, moves: Sequence[tuple[Sequence[int], str]]) -> Iterator[CopyAnswer]:
+        """UID MOVE (RFC 6851) each set to its mailbox; all are sent before the first answer is read."""
+
+    def copy(self, uids: Sequence[int], target: str) -> CopyAnswer: ...
+
+    def expunge(self, uids: Sequence[int]) -> None:
+        """UID EXPUNGE exactly these (RFC 4315); there is no bare EXPUNGE here."""
+
+
+class Leases(Protocol):
+    """Named rights to work, with expiry; takeover waits for expiry plus the longest command timeout."""
+
+    def hold(self, name: str, holder: str, seconds: float) -> AbstractContextManager[Lease]:
+        """Take a lease or raise LeaseHeld; given back on a clean exit, left to expire when StaleClaim or a
+        connection error leaves the outcome of a command open.
+        """
+
+    def renew(self, lease: Lease, seconds: float) -> Lease:
+        """Prolong; raise StaleClaim if it is no longer ours."""
+
+
+class Runs(Protocol):
+    """Syncs, one row each. An open run holds the lease `sync:<account>`; every call of the run renews it."""
+
+    def open(self, account_id: int, run: uuid.UUID, *, dry_run: bool) -> Run:
+        """Open or continue a run; LeaseHeld if another run is at work."""
+
+    def close(self, run: uuid.UUID, outcome: str) -> None: ...
+
+    def confirm(self, account_id: int, held_run: uuid.UUID, run: uuid.UUID) -> int:
+        """Approve what `held_run` held: its mails become pending, `run` is approved; return their number."""
+
+
+class Accounts(Protocol):
+    """Accounts as their owners configured them."""
+
+    def get(self, name: str) -> Account: ...
+
+    def paused(self) -> bool:
+        """The global pause, or nothing at all of any account is carried out."""
+
+    def record_success(self, account_id: int) -> None: ...
+
+    def record_failure(self, account_id: int, error: str) -> None: ...
+
+
+class Emails(Protocol):
+    """Mails and how they were read and classified."""
+
+    def checkpoint(self, account_id: int, mailbox: str) -> Checkpoint: ...
+
+    def add(self, account_id: int, mails: Sequence[NewEmail], checkpoint: Checkpoint) -> Mapping[str, int]:
+        """Store one chunk together with the checkpoint that says so; replays add nothing.
+
+        Counts: `fetched` (new rows), `returned` (mails that were filed and came back: kept, by person, a correction),
+        `remapped` (known mails under a new UIDVALIDITY, one-to-one by identity_hash), `known`.
+        """
+
+    def forget_uidvalidity(self, checkpoint: Checkpoint, uidvalidity: int) -> Checkpoint:
+        """Start reading a mailbox anew under another UIDVALIDITY."""
+
+    def end_remap(self, checkpoint: Checkpoint) -> int:
+        """Once a mailbox is read to its end: what was pending under an older UIDVALIDITY has vanished."""
+
+    def classify(
+        self, account_id: int, limit: int, decide: Callable[[StoredEmail], Decision], rule_set_id: int
+    ) -> Mapping[str, int]:
+        """Claim up to `limit` fetched mails, decide and record, in ONE transaction. Counts by new status, plus `claimed`."""
+
+    def claim_careful(self, account_id: int, limit: int, seconds: float, token: uuid.UUID) -> list[StoredEmail]:
+        """Commit a claim before deciding, after a worker died: rows of a dead claim are claimed alone, and failed
+        after MAX_ATTEMPTS.
+        """
+
+    def record_careful(self, token: uuid.UUID, decisions: Mapping[int, Decision], rule_set_id: int) -> Mapping[str, int]: ...
+
+
+class RuleSets(Protocol):
+    """Every rule set ever pushed."""
+
+    def active(self) -> tuple[int, RuleSet]:
+        """The active version's number and content; InvalidRules if none was pushed."""
+
+
+class Actions(Protocol):
+    """The action log: every effect is committed here before the server hears of it."""
+
+    def claim(self, account_id: int, mailbox: str | None, limit: int, lease: Lease, run: uuid.UUID) -> list[ClaimedEmail]:
+        """Pending mails of one mailbox become `applying` under the lease's token, their decided actions `planned`.
+
+        With `mailbox` None the mailbox with the oldest pending mail is taken. Counts an attempt.
+        """
+
+    def claim_undo(self, account_id: int, run: uuid.UUID | None, lease: Lease) -> list[ClaimedEmail]:
+        """Claim what `run` applied, with reverse actions planned; with None, undos that were begun and not finished."""
+
+    def stale(self, account_id: int, lease: Lease) -> list[ClaimedEmail]:
+        """Take over mails whose claim ran out (their worker died), with all their unfinished actions."""
+
+    def advance(self, lease: Lease, steps: Sequence[ActionStep]) -> None:
+        """Commit steps in the log; StaleClaim if any mail is not ours or any action not in its `was`."""
+
+    def finish(self, lease: Lease, steps: Sequence[ActionStep], outcomes: Sequence[Outcome], run: uuid.UUID) -> None:
+        """Commit last steps, the new filing and place of each mail, an event each; claims end here.
+
+        An Outcome of pending gives the attempt back when `why` is a dependency's fault (Outcome.by == "dependency").
+        """
+
+    def plan(self, account_id: int) -> list[tuple[str, str, str, int]]:
+        """What apply would do: (mailbox, kind, target, mails)."""
+
+    def pending_moves(self, account_id: int, mailbox: str) -> int: ...
+
+    def hold_pending(self, account_id: int, mailbox: str, run: uuid.UUID) -> int:
+        """The anomaly stop: pending moves of a mailbox become held; return their number."""
+
+    def allowance(self, account_id: int) -> int:
+        """How many mails the hourly cap still allows."""
+
+
+class Store(Protocol):
+    """PostgreSQL: one attribute per table group; one method is one transaction."""
+
+    @property
+    def accounts(self) -> Accounts: ...
+    @property
+    def leases(self) -> Leases: ...
+    @property
+    def runs(self) -> Runs: ...
+    @property
+    def emails(self) -> Emails: ...
+    @property
+    def rule_sets(self) -> RuleSets: ...
+    @property
+    def actions(self) -> Actions: ...
+
+
+class OpenMailbox(Protocol):
+    """Connect to an account's mail server; the session lives as long as the context."""
+
+    def __call__(self, account: Account, lease_until: float) -> AbstractContextManager[MailSession]: ...

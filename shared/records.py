@@ -1,0 +1,255 @@
+"""Values that travel between rooms: frozen, named with the words of the RFCs, no behaviour beyond small questions."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from shared.status import ActionState, Filing
+
+Flags = frozenset[str]
+"""System flags (`\\Seen`) and keywords (`$Junk`), as the server spells them; `\\Recent` is never kept."""
+
+SPECIAL_USE = ("\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk", "\\Sent", "\\Trash")  # RFC 6154
+
+
+class Tls(StrEnum):
+    """How the connection to the mail server is protected."""
+
+    TLS = "tls"
+    STARTTLS = "starttls"
+    NONE = "none"
+
+
+class Mode(StrEnum):
+    """What the owner allows for an account."""
+
+    OBSERVE = "observe"
+    APPLY = "apply"
+    PAUSED = "paused"
+
+
+class ActionKind(StrEnum):
+    """One kind of IMAP effect. Keywords are flags without a backslash."""
+
+    FLAG = "flag"
+    UNFLAG = "unflag"
+    MOVE = "move"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailRef:
+    """The identity of a mail on its server: nothing less is one (RFC 9051 section 2.3.1.1)."""
+
+    mailbox: str
+    uidvalidity: int
+    uid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account as its owner configured it; `secret` is the encrypted password."""
+
+    id: int
+    name: str
+    host: str
+    port: int
+    tls: Tls
+    username: str
+    secret: bytes = field(repr=False)
+    mode: Mode
+    mailboxes: tuple[str, ...]
+    max_actions_per_hour: int
+    approved_moves: int
+    plaintext_allowed: bool
+    copy_without_expunge: bool
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxStatus:
+    """What STATUS, SELECT or EXAMINE say of a mailbox. `permanent_flags` is None after STATUS."""
+
+    name: str
+    uidvalidity: int
+    uidnext: int
+    messages: int
+    highestmodseq: int | None = None
+    permanent_flags: Flags | None = None
+
+    @property
+    def accepts_new_keywords(self) -> bool:
+        """Whether PERMANENTFLAGS offers `\\*` (RFC 9051 section 7.1)."""
+        return self.permanent_flags is None or "\\*" in self.permanent_flags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxName:
+    """One line of LIST: decoded name, hierarchy delimiter, attributes such as `\\Archive` or `\\Noselect`."""
+
+    name: str
+    delimiter: str | None
+    attributes: Flags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedMail:
+    """One FETCH response: header bytes are the requested fields, unparsed, CRLF line ends, at most `max_header_bytes`."""
+
+    uid: int
+    flags: Flags
+    internaldate: dt.datetime
+    size: int
+    header: bytes
+    header_truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEmail:
+    """A fetched mail ready for the store: every string is safe for PostgreSQL."""
+
+    uid: int
+    flags: Flags
+    internaldate: dt.datetime
+    size: int
+    identity_hash: uuid.UUID
+    message_id: str
+    headers: Mapping[str, list[str]]
+    defects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEmail:
+    """A mail as the rules see it: decoded header fields by lower-case name, in order of appearance."""
+
+    id: int
+    account: str
+    mailbox: str
+    flags: Flags
+    internaldate: dt.datetime
+    size: int
+    headers: Mapping[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """How far a mailbox was read: UIDs in [uid_low, uid_high] are known; below waits the past, above the new.
+
+    `uidvalidity` None means never read. `uid_low` 1 means the past is read to its end.
+    """
+
+    mailbox_id: int
+    mailbox: str
+    uidvalidity: int | None = None
+    uid_low: int | None = None
+    uid_high: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A named right to work, ours until `expires_at` on our own monotonic clock (seconds).
+
+    `inherited`: the holder before us died without giving it back.
+    """
+
+    name: str
+    token: uuid.UUID
+    expires_at: float
+    inherited: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedAction:
+    """One line of the action log.
+
+    `target` is what was decided: a flag, a mailbox name, or a special-use role (`\\Archive`). `source` and the fields
+    from `source_flags` on are written with `sent`: where the mail was, its flags before our first effect, the server's
+    name of the target, its UIDVALIDITY and UIDNEXT before our command; `target_uid` is what COPYUID said (RFC 4315).
+    `undoes` is the id of the action that this one takes back.
+    """
+
+    id: int
+    email_id: int
+    kind: ActionKind
+    target: str
+    state: ActionState
+    source: EmailRef | None = None
+    source_flags: Flags | None = None
+    target_mailbox: str | None = None
+    target_uidvalidity: int | None = None
+    target_uidnext: int | None = None
+    target_uid: int | None = None
+    undoes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedEmail:
+    """A mail whose filing is ours to carry out, with its unfinished actions in order: flags first, the move last.
+
+    `ref` None: it was moved and the server did not tell its new UID. `undoing`: the actions take an earlier filing
+    back; `expected_flags` are then the flags it had when we left it.
+    """
+
+    id: int
+    ref: EmailRef | None
+    identity_hash: uuid.UUID
+    attempts: int
+    actions: tuple[LoggedAction, ...]
+    undoing: bool = False
+    expected_flags: Flags | None = None
+
+    @property
+    def move(self) -> LoggedAction | None:
+        """The one move, if it was decided."""
+        return next((action for action in self.actions if action.kind is ActionKind.MOVE), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionStep:
+    """One committed step in the action log. None fields stay as they are; `source_flags` are only ever set once."""
+
+    action_id: int
+    was: ActionState
+    became: ActionState
+    source: EmailRef | None = None
+    source_flags: Flags | None = None
+    target_mailbox: str | None = None
+    target_uidvalidity: int | None = None
+    target_uidnext: int | None = None
+    target_uid: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a claimed mail. `ref` is its new place; None leaves the place as it is."""
+
+    email_id: int
+    became: Filing
+    why: str
+    by: str = "apply-actions"
+    ref: EmailRef | None = None
+    ref_unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyAnswer:
+    """The answer to one COPY or MOVE: `uids` maps source to target UID (COPYUID, RFC 4315), None when the server
+    did not say; `error` is the server's refusal (a tagged NO), after which nothing happened.
+    """
+
+    target_uidvalidity: int | None = None
+    uids: Mapping[int, int] | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One sync of an account. `approved`: its owner confirmed moves that the anomaly stop would hold."""
+
+    id: uuid.UUID
+    account_id: int
+    dry_run: bool = False
+    approved: bool = False
+    moved: int = 0
