@@ -2,13 +2,14 @@
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from shared.errors import BadRequest
 
 REQUEST_KEYS = {"account", "run", "mailbox", "limit", "issued_at", "final", "dry_run", "undo", "confirm"}
-RESULT_KEYS = {"stage", "counts", "more", "ms", "plan", "outcome", "imap_commands"}
+RESULT_KEYS = {"stage", "counts", "more", "ms", "plan", "outcome", "imap_commands", "decided_by", "targets", "mode"}
 MAX_LIMIT = 100_000
 
 
@@ -18,7 +19,8 @@ class Batch:
 
     In: `account`, and where wanted `run` (made by the caller, or by the first function), `mailbox`, `limit` (mails),
     `issued_at` (unix seconds, ± 300), `final` (the run's last call), `dry_run`, `undo` and `confirm` (run ids).
-    Out: the same plus `stage`, `counts`, `more` (call again), `ms`, and for apply-actions `outcome` and its `plan`.
+    Out: the same plus `stage`, `counts`, `more` (call again), `ms`, `imap_commands`; from apply-actions also `outcome`
+    and, of a dry run, its `plan`; from a run's last call `counts`, `decided_by` and `targets` of the whole run.
     """
 
     account: str
@@ -37,6 +39,9 @@ class Batch:
     outcome: str | None = None
     plan: list[dict[str, Any]] | None = None
     imap_commands: int = 0
+    mode: str | None = None
+    decided_by: dict[str, int] | None = None
+    targets: dict[str, int] | None = None
 
     @classmethod
     def from_json(cls, document: Any) -> Self:
@@ -62,21 +67,9 @@ class Batch:
             confirm=_uuid(document, "confirm"),
         )
 
-    def answer(
-        self,
-        stage: str,
-        counts: dict[str, int],
-        *,
-        more: bool = False,
-        ms: int = 0,
-        outcome: str | None = None,
-        plan: list[dict[str, Any]] | None = None,
-        imap_commands: int = 0,
-    ) -> Self:
-        """Return this batch as the answer of `stage`."""
-        return replace(
-            self, stage=stage, counts=counts, more=more, ms=ms, outcome=outcome, plan=plan, imap_commands=imap_commands
-        )
+    def answer(self, stage: str, counts: Mapping[str, int], **result: Any) -> Self:
+        """Return this batch as the answer of `stage`; `result` names further fields of this class."""
+        return replace(self, stage=stage, counts=dict(counts), **result)
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object, without fields that say nothing."""

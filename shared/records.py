@@ -80,13 +80,13 @@ class MailboxStatus:
 
     @property
     def accepts_new_keywords(self) -> bool:
-        """Whether PERMANENTFLAGS offers `\\*` (RFC 9051 section 7.1)."""
+        r"""Whether PERMANENTFLAGS offers `\*` (RFC 9051 section 7.1)."""
         return self.permanent_flags is None or "\\*" in self.permanent_flags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxName:
-    """One line of LIST: decoded name, hierarchy delimiter, attributes such as `\\Archive` or `\\Noselect`."""
+    r"""One line of LIST: decoded name, hierarchy delimiter, attributes such as `\Archive` or `\Noselect`."""
 
     name: str
     delimiter: str | None
@@ -95,7 +95,7 @@ class MailboxName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedMail:
-    """One FETCH response: header bytes are the requested fields, unparsed, CRLF line ends, at most `max_header_bytes`."""
+    """One FETCH response; `header` holds the requested fields, unparsed, cut at the reader's limit."""
 
     uid: int
     flags: Flags
@@ -161,9 +161,9 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedAction:
-    """One line of the action log.
+    r"""One line of the action log.
 
-    `target` is what was decided: a flag, a mailbox name, or a special-use role (`\\Archive`). `source` and the fields
+    `target` is what was decided: a flag, a mailbox name, or a special-use role (`\Archive`). `source` and the fields
     from `source_flags` on are written with `sent`: where the mail was, its flags before our first effect, the server's
     name of the target, its UIDVALIDITY and UIDNEXT before our command; `target_uid` is what COPYUID said (RFC 4315).
     `undoes` is the id of the action that this one takes back.
@@ -235,8 +235,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyAnswer:
-    """The answer to one COPY or MOVE: `uids` maps source to target UID (COPYUID, RFC 4315), None when the server
-    did not say; `error` is the server's refusal (a tagged NO), after which nothing happened.
+    """The answer to one COPY or MOVE.
+
+    `uids` maps source to target UID (COPYUID, RFC 4315), None when the server did not say; `error` is the server's
+    refusal, a tagged NO, which may come after a part of a MOVE was done.
     """
 
     target_uidvalidity: int | None = None
@@ -253,3 +255,12 @@ class Run:
     dry_run: bool = False
     approved: bool = False
     moved: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """What a run did: mails by what became of them, by who decided, and by target mailbox."""
+
+    counts: Mapping[str, int]
+    decided_by: Mapping[str, int]
+    targets: Mapping[str, int]

@@ -71,7 +71,7 @@ ACTION_TRANSITIONS: dict[ActionState, frozenset[ActionState]] = {
     # UID MOVE and STORE: one command; seen not to have happened, it is planned again.
     A.SENT: frozenset({A.DONE, A.PLANNED, A.REFUSED, A.ABANDONED}),
     # COPY + UID EXPUNGE (RFC 4315): the source goes only after its copy is acknowledged and committed.
-    A.COPY_SENT: frozenset({A.COPIED, A.PLANNED, A.REFUSED, A.ABANDONED}),
+    A.COPY_SENT: frozenset({A.COPIED, A.DONE, A.PLANNED, A.REFUSED, A.ABANDONED}),
     A.COPIED: frozenset({A.EXPUNGE_SENT, A.DONE, A.DONE_SOURCE_LEFT, A.ABANDONED}),
     A.EXPUNGE_SENT: frozenset({A.DONE, A.COPIED, A.ABANDONED}),
     A.DONE: frozenset(),

@@ -19,6 +19,7 @@ from shared.records import (
     NewEmail,
     Outcome,
     Run,
+    RunSummary,
     StoredEmail,
 )
 from shared.rules.model import Decision
@@ -37,9 +38,12 @@ class MailSession(Protocol):
     can_uidplus: bool
 
     def extend(self, lease_until: float) -> None:
-        """Allow commands until `lease_until` on this process's clock (shared.pipeline.clock)."""
+        """Allow commands until `lease_until` on this process's clock (shared.clock)."""
 
     def list_mailboxes(self) -> list[MailboxName]: ...
+
+    def mailbox_name(self, path: str) -> str:
+        """The server's name for a path written with `/`: its delimiter, its personal namespace, INBOX as INBOX."""
 
     def status(self, names: Sequence[str]) -> dict[str, MailboxStatus]:
         """STATUS of each mailbox, in one round trip; a mailbox that does not exist is absent from the answer."""
@@ -54,7 +58,9 @@ class MailSession(Protocol):
     def search(self, low: int, high: int) -> list[int]:
         """The UIDs that exist in [low, high], ascending."""
 
-    def fetch(self, chunks: Iterable[Sequence[int] | range]) -> Iterator[list[FetchedMail]]:
+    def fetch(
+        self, chunks: Iterable[Sequence[int] | range], extra_headers: Sequence[str] = ()
+    ) -> Iterator[list[FetchedMail]]:
         """Fetch headers chunk by chunk (UIDs), the next chunk already asked for while one is handed out."""
 
     def flags(self, uids: Sequence[int]) -> dict[int, Flags]:
@@ -76,8 +82,9 @@ class Leases(Protocol):
     """Named rights to work, with expiry; takeover waits for expiry plus the longest command timeout."""
 
     def hold(self, name: str, holder: str, seconds: float) -> AbstractContextManager[Lease]:
-        """Take a lease or raise LeaseHeld; given back on a clean exit, left to expire when StaleClaim or a
-        connection error leaves the outcome of a command open.
+        """Take a lease or raise LeaseHeld; given back at the end unless claims under its token are still open.
+
+        Open claims mean that a command's outcome is not known: then the lease runs out, and nobody acts before that.
         """
 
     def renew(self, lease: Lease, seconds: float) -> Lease:
@@ -90,7 +97,11 @@ class Runs(Protocol):
     def open(self, account_id: int, run: uuid.UUID, *, dry_run: bool) -> Run:
         """Open or continue a run; LeaseHeld if another run is at work."""
 
-    def close(self, run: uuid.UUID, outcome: str) -> None: ...
+    def close(self, run: uuid.UUID, outcome: str) -> None:
+        """End the run and its lease; an approval by number is used up by the first run that moved mail."""
+
+    def summary(self, run: uuid.UUID) -> RunSummary:
+        """What the run did, counted from its events and actions."""
 
     def confirm(self, account_id: int, held_run: uuid.UUID, run: uuid.UUID) -> int:
         """Approve what `held_run` held: its mails become pending, `run` is approved; return their number."""
@@ -114,7 +125,18 @@ class Emails(Protocol):
 
     def checkpoint(self, account_id: int, mailbox: str) -> Checkpoint: ...
 
-    def add(self, account_id: int, mails: Sequence[NewEmail], checkpoint: Checkpoint) -> Mapping[str, int]:
+    def waiting(self, account_id: int) -> Mapping[str, int]:
+        """How many mails are `to_classify` (fetched), `uncertain`, and `to_apply`.
+
+        The latter are pending, or in an undo that was begun; 0 unless the account is in apply.
+        """
+
+    def known_uids(self, account_id: int, mailbox: str, uidvalidity: int, low: int) -> set[int]:
+        """UIDs from `low` on that are the place of a known mail."""
+
+    def add(
+        self, account_id: int, mails: Sequence[NewEmail], checkpoint: Checkpoint, run: uuid.UUID | None = None
+    ) -> Mapping[str, int]:
         """Store one chunk together with the checkpoint that says so; replays add nothing.
 
         Counts: `fetched` (new rows), `returned` (mails that were filed and came back: kept, by person, a correction),
@@ -128,16 +150,27 @@ class Emails(Protocol):
         """Once a mailbox is read to its end: what was pending under an older UIDVALIDITY has vanished."""
 
     def classify(
-        self, account_id: int, limit: int, decide: Callable[[StoredEmail], Decision], rule_set_id: int
+        self,
+        account_id: int,
+        limit: int,
+        decide: Callable[[StoredEmail], Decision],
+        rule_set_id: int,
+        run: uuid.UUID | None = None,
     ) -> Mapping[str, int]:
-        """Claim up to `limit` fetched mails, decide and record, in ONE transaction. Counts by new status, plus `claimed`."""
+        """Claim up to `limit` fetched mails, decide and record, in ONE transaction.
 
-    def claim_careful(self, account_id: int, limit: int, seconds: float, token: uuid.UUID) -> list[StoredEmail]:
-        """Commit a claim before deciding, after a worker died: rows of a dead claim are claimed alone, and failed
-        after MAX_ATTEMPTS.
+        Counts mails by their new status, and all of them as `claimed`.
         """
 
-    def record_careful(self, token: uuid.UUID, decisions: Mapping[int, Decision], rule_set_id: int) -> Mapping[str, int]: ...
+    def claim_careful(self, account_id: int, limit: int, seconds: float, token: uuid.UUID) -> list[StoredEmail]:
+        """Commit a claim before deciding, after a worker died.
+
+        Rows of a dead claim are claimed alone, and failed when their attempts are used up.
+        """
+
+    def record_careful(
+        self, token: uuid.UUID, decisions: Mapping[int, Decision], rule_set_id: int, run: uuid.UUID | None = None
+    ) -> Mapping[str, int]: ...
 
 
 class RuleSets(Protocol):
@@ -150,10 +183,10 @@ class RuleSets(Protocol):
 class Actions(Protocol):
     """The action log: every effect is committed here before the server hears of it."""
 
-    def claim(self, account_id: int, mailbox: str | None, limit: int, lease: Lease, run: uuid.UUID) -> list[ClaimedEmail]:
+    def claim(self, account_id: int, mailbox: str, limit: int, lease: Lease, run: uuid.UUID) -> list[ClaimedEmail]:
         """Pending mails of one mailbox become `applying` under the lease's token, their decided actions `planned`.
 
-        With `mailbox` None the mailbox with the oldest pending mail is taken. Counts an attempt.
+        Counts an attempt; a mail whose attempts are used up becomes `failed` instead.
         """
 
     def claim_undo(self, account_id: int, run: uuid.UUID | None, lease: Lease) -> list[ClaimedEmail]:
@@ -168,13 +201,15 @@ class Actions(Protocol):
     def finish(self, lease: Lease, steps: Sequence[ActionStep], outcomes: Sequence[Outcome], run: uuid.UUID) -> None:
         """Commit last steps, the new filing and place of each mail, an event each; claims end here.
 
-        An Outcome of pending gives the attempt back when `why` is a dependency's fault (Outcome.by == "dependency").
+        An outcome of pending with `by` "dependency" gives the attempt back; with `by` "server" (it answered NO) the
+        mail backs off, with jitter, before it is claimed again.
         """
 
-    def plan(self, account_id: int) -> list[tuple[str, str, str, int]]:
-        """What apply would do: (mailbox, kind, target, mails)."""
+    def give_back(self, lease: Lease) -> None:
+        """A dependency failed while commands were open: the attempt does not count, the claim stays to its expiry."""
 
-    def pending_moves(self, account_id: int, mailbox: str) -> int: ...
+    def plan(self, account_id: int) -> list[tuple[str, str, str, int]]:
+        """What waits to be done: (mailbox, kind, target, mails), the mailbox that waits longest first."""
 
     def hold_pending(self, account_id: int, mailbox: str, run: uuid.UUID) -> int:
         """The anomaly stop: pending moves of a mailbox become held; return their number."""

@@ -1,0 +1,153 @@
+"""apply-actions: carry out what was decided (pending -> applied), or take a run's actions back (applied -> kept)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+
+from shared.batch import Batch
+from shared.clock import now
+from shared.errors import BadAnswer, DeadlineExceeded, DependencyDown, EmailAgentError, NotFound
+from shared.pipeline.carry_out import carry_out
+from shared.pipeline.limits import Limits
+from shared.pipeline.ports import OpenMailbox, Store
+from shared.pipeline.put_back import put_back
+from shared.pipeline.reconcile import settle_stale
+from shared.pipeline.undo import untouched
+from shared.pipeline.visit import Visit, visit
+from shared.records import Account, ActionKind, ClaimedEmail, MailboxStatus, Mode, Run
+from shared.status import Filing
+
+
+def apply_actions(batch: Batch, *, store: Store, open_mailbox: OpenMailbox, limits: Limits) -> Batch:
+    """File what is pending, mailbox by mailbox; with `undo` take a run back; with `dry_run` only say what would be done.
+
+    What is allowed (mode, pause, caps, approvals) is read from the store, never from the request. Counts: mails by
+    what became of them in this call; the last call of a run (`final`) answers with the summary of the whole run.
+    """
+    started = now()
+    account = store.accounts.get(batch.account)
+    if batch.dry_run and batch.undo is None:
+        return _finished(batch, account, store, _dry_run(batch, account, store), started)
+    if account.mode is Mode.PAUSED or store.accounts.paused():
+        return batch.answer("apply-actions", {}, outcome="paused", mode=account.mode.value)
+    run = store.runs.open(account.id, batch.run, dry_run=False)
+    if batch.confirm is not None:
+        store.runs.confirm(account.id, batch.confirm, run.id)
+        run = store.runs.open(account.id, batch.run, dry_run=False)
+    answer = batch.answer("apply-actions", {}, outcome="done", mode=account.mode.value)
+    if batch.undo is not None or (account.mode is Mode.APPLY and not run.dry_run):
+        try:
+            answer = _visit(batch, account, run, store, open_mailbox, limits, started)
+        except EmailAgentError as error:
+            store.accounts.record_failure(account.id, f"{type(error).__name__}: {error.detail}")
+            raise
+    return _finished(batch, account, store, answer, started)
+
+
+def _dry_run(batch: Batch, account: Account, store: Store) -> Batch:
+    plan = [
+        {"mailbox": mailbox, "action": kind, "target": target, "mails": mails}
+        for mailbox, kind, target, mails in store.actions.plan(account.id)
+    ]
+    return batch.answer("apply-actions", {}, outcome="done", mode=account.mode.value, plan=plan)
+
+
+def _finished(batch: Batch, account: Account, store: Store, answer: Batch, started: float) -> Batch:
+    """Close the run if this was its last call, and answer with the whole run's counts."""
+    ms = round((now() - started) * 1000)
+    result = {"more": answer.more, "outcome": answer.outcome, "mode": answer.mode, "plan": answer.plan, "ms": ms}
+    result["imap_commands"] = answer.imap_commands
+    if not batch.final or answer.more:
+        return batch.answer("apply-actions", answer.counts, **result)
+    store.runs.close(batch.run, answer.outcome or "done")
+    store.accounts.record_success(account.id)
+    summary = store.runs.summary(batch.run)
+    return batch.answer(
+        "apply-actions",
+        dict(summary.counts) | {key: n for key, n in answer.counts.items() if key in ("left_alone", "held")},
+        decided_by=dict(summary.decided_by),
+        targets=dict(summary.targets),
+        **result,
+    )
+
+
+def _visit(
+    batch: Batch, account: Account, run: Run, store: Store, open_mailbox: OpenMailbox, limits: Limits, started: float
+) -> Batch:
+    counts: Counter[str] = Counter()
+    with visit(account, run, store=store, open_mailbox=open_mailbox, limits=limits, started=started) as at:
+        try:
+            settle_stale(at)
+            _undo(at, batch, counts)
+            outcome, more = "done", False
+            if batch.undo is None:
+                outcome, more = _file_pending(at, batch, counts)
+        except (DependencyDown, DeadlineExceeded, BadAnswer):
+            at.store.actions.give_back(at.lease)
+            raise
+        commands = at.session.commands
+    return batch.answer(
+        "apply-actions", counts, outcome=outcome, more=more, mode=account.mode.value, imap_commands=commands
+    )
+
+
+def _file_pending(at: Visit, batch: Batch, counts: Counter[str]) -> tuple[str, bool]:
+    """File the pending mails of each mailbox; return the outcome and whether another call is needed."""
+    outcome, more = "done", False
+    left = min(batch.limit or at.limits.apply_mails, at.limits.apply_mails, at.store.actions.allowance(at.account.id))
+    plan = at.store.actions.plan(at.account.id)
+    for mailbox in dict.fromkeys(name for name, _, _, _ in plan if batch.mailbox in (None, name)):
+        if left <= 0 or not at.in_time:
+            more = not at.in_time
+            counts["capped"] += left <= 0
+            break
+        moves = sum(mails for name, kind, _, mails in plan if name == mailbox and kind == ActionKind.MOVE)
+        try:
+            status = at.session.select(mailbox)
+        except NotFound:
+            counts["missing_mailboxes"] += 1
+            continue
+        if is_anomaly(at, status, moves + counts["moved"]):
+            counts["held"] += at.store.actions.hold_pending(at.account.id, mailbox, at.run_id)
+            outcome = "held"
+            continue
+        emails = at.store.actions.claim(at.account.id, mailbox, left, at.lease, at.run_id)
+        left -= len(emails)
+        if emails:
+            carry_out(at, status, emails, counts)
+    return outcome, more
+
+
+def is_anomaly(at: Visit, status: MailboxStatus, moves: int) -> bool:
+    """Whether this run would move more of a mailbox than an owner expects without having approved it."""
+    total = at.run.moved + moves
+    if at.run.approved or total <= at.account.approved_moves or total <= at.limits.anomaly_mails:
+        return False
+    return total > at.limits.anomaly_share * (status.messages + at.run.moved)
+
+
+def _undo(at: Visit, batch: Batch, counts: Counter[str]) -> None:
+    """Take back what a run did, or continue an undo that was interrupted."""
+    emails = at.store.actions.claim_undo(at.account.id, batch.undo, at.lease)
+    lost = [email for email in emails if email.ref is None]
+    put_back(at, lost, Filing.APPLIED, "its place in the target is not known", counts, "left_alone")
+    placed = sorted((email for email in emails if email.ref), key=_mailbox)
+    for mailbox, group in groupby(placed, key=_mailbox):
+        _undo_in(at, mailbox, list(group), counts)
+
+
+def _undo_in(at: Visit, mailbox: str, emails: Sequence[ClaimedEmail], counts: Counter[str]) -> None:
+    try:
+        status = at.session.select(mailbox)
+    except NotFound:
+        put_back(at, emails, Filing.APPLIED, "its mailbox is gone", counts, "left_alone")
+        return
+    ours = untouched(at, status, emails)
+    touched = [email for email in emails if email not in ours]
+    put_back(at, touched, Filing.APPLIED, "changed by a person since: left alone", counts, "left_alone")
+    if ours:
+        carry_out(at, status, ours, counts)
+
+
+def _mailbox(email: ClaimedEmail) -> str:
+    return email.ref.mailbox if email.ref else ""

@@ -1,0 +1,193 @@
+"""Carry out the claimed actions of one selected mailbox: flags first, exactly one move last (docs/architecture.md).
+
+Each step is committed in the action log before its bytes leave: at whatever line the process dies, reconcile.py can
+tell from the log and from the server what happened.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from shared.pipeline.moving import Movable, finish_copied, move_all
+from shared.pipeline.put_back import leave, put_back, steps_of
+from shared.pipeline.targets import find_targets
+from shared.pipeline.visit import Visit
+from shared.records import ActionKind, ActionStep, ClaimedEmail, Flags, LoggedAction, MailboxStatus, Outcome
+from shared.status import ActionState, Filing
+
+A = ActionState
+
+
+def carry_out(at: Visit, status: MailboxStatus, emails: Sequence[ClaimedEmail], counts: Counter[str]) -> None:
+    """File these mails of the selected mailbox, or leave each where it is with a reason."""
+    copied = [email for email in emails if email.move and email.move.state is A.COPIED]
+    finish_copied(at, status, copied, counts)
+    fresh = [email for email in emails if email not in copied] if copied else emails
+    ready, flags = _present(at, status, fresh, counts)
+    if not ready:
+        return
+    steps = _set_flags(at, status, ready, flags)
+    _finish_unmoved(at, [email for email in ready if not email.move], steps, counts)
+    _move(at, status, [email for email in ready if email.move], flags, steps, counts)
+
+
+def _present(
+    at: Visit, status: MailboxStatus, emails: Sequence[ClaimedEmail], counts: Counter[str]
+) -> tuple[list[ClaimedEmail], dict[int, Flags]]:
+    """Keep the mails that exist under this UIDVALIDITY and that nobody marked deleted or a draft."""
+    here = [email for email in emails if email.ref and email.ref.uidvalidity == status.uidvalidity]
+    elsewhere = [email for email in emails if email not in here] if len(here) < len(emails) else []
+    if elsewhere:
+        why = "the mailbox has a new UIDVALIDITY: the next fetch finds its mails again"
+        undoing = [email for email in elsewhere if email.undoing]
+        put_back(at, undoing, Filing.APPLIED, why, counts, "left_alone")
+        put_back(at, [email for email in elsewhere if not email.undoing], Filing.PENDING, why, counts, "pending")
+    flags = at.session.flags([email.ref.uid for email in here if email.ref])
+    ready: list[ClaimedEmail] = []
+    gone: defaultdict[tuple[Filing, str, str], list[ClaimedEmail]] = defaultdict(list)
+    for email in here:
+        found = flags.get(email.ref.uid) if email.ref else None
+        reason = _reason_to_leave(email, found)
+        if reason is None:
+            ready.append(email)
+        else:
+            gone[reason].append(email)
+    for (became, why, count), group in gone.items():
+        put_back(at, group, became, why, counts, count)
+    return ready, flags
+
+
+def _reason_to_leave(email: ClaimedEmail, flags: Flags | None) -> tuple[Filing, str, str] | None:
+    if flags is None:
+        reason = (Filing.VANISHED, "gone from its mailbox before it was filed", "vanished")
+    elif "\\Deleted" in flags:
+        reason = (Filing.VANISHED, "marked \\Deleted by somebody: left alone", "vanished")
+    elif "\\Draft" in flags:
+        reason = (Filing.KEPT, "a draft: left alone", "kept")
+    else:
+        return None
+    return (Filing.APPLIED, reason[1], "left_alone") if email.undoing else reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FlagChange:
+    """One STORE: the same flags added to, or removed from, many mails."""
+
+    kind: ActionKind
+    keywords: bool
+    names: Flags
+
+
+def _set_flags(
+    at: Visit, status: MailboxStatus, emails: Sequence[ClaimedEmail], flags: dict[int, Flags]
+) -> list[ActionStep]:
+    """Store flags and keywords; return the last step of each flag action, to be committed with what follows."""
+    groups: defaultdict[_FlagChange, list[tuple[ClaimedEmail, list[LoggedAction]]]] = defaultdict(list)
+    sent: list[ActionStep] = []
+    refused: list[ActionStep] = []
+    for email in emails:
+        wanted = [action for action in email.actions if action.kind is not ActionKind.MOVE]
+        for keywords in (False, True):
+            part = [action for action in wanted if action.target.startswith("\\") is not keywords]
+            for kind in (ActionKind.FLAG, ActionKind.UNFLAG):
+                same = [action for action in part if action.kind is kind]
+                takes = [action for action in same if kind is ActionKind.UNFLAG or _accepts(status, action.target)]
+                refused += [
+                    _refusal(action, "the mailbox takes no such keyword") for action in same if action not in takes
+                ]
+                if takes:
+                    names = frozenset(action.target for action in takes)
+                    groups[_FlagChange(kind=kind, keywords=keywords, names=names)].append((email, takes))
+                    sent += [_sent(email, action, flags) for action in takes]
+    if sent or refused:
+        at.renew()
+        at.store.actions.advance(at.lease, sent + refused)
+    return [step for change, group in groups.items() for step in _store(at, change, group)]
+
+
+def _store(
+    at: Visit, change: _FlagChange, group: Sequence[tuple[ClaimedEmail, Sequence[LoggedAction]]]
+) -> Iterable[ActionStep]:
+    """Send one STORE and believe only what the server then shows (a refused keyword may be answered OK)."""
+    at.renew()
+    uids = [email.ref.uid for email, _ in group if email.ref]
+    adding = change.kind is ActionKind.FLAG
+    shown = at.session.store_flags(uids, **{"add" if adding else "remove": change.names})
+    unsure = [uid for uid in uids if uid not in shown or not _holds(shown[uid], change.names, adding)]
+    if unsure:
+        shown |= at.session.flags(unsure)
+    for email, actions in group:
+        now_set = shown.get(email.ref.uid, frozenset()) if email.ref else frozenset()
+        for action in actions:
+            done = _holds(now_set, frozenset({action.target}), adding)
+            error = None if done else "the server did not keep it"
+            yield ActionStep(action_id=action.id, was=A.SENT, became=A.DONE if done else A.REFUSED, error=error)
+
+
+def _holds(shown: Flags, names: Flags, adding: bool) -> bool:
+    """Whether all names are set (or all unset). Keywords are case-insensitive (RFC 9051 section 2.3.2)."""
+    have = {flag.casefold() for flag in shown}
+    return all((name.casefold() in have) is adding for name in names)
+
+
+def _accepts(status: MailboxStatus, flag: str) -> bool:
+    permanent = status.permanent_flags
+    if permanent is None or (status.accepts_new_keywords and not flag.startswith("\\")):
+        return True
+    return flag.casefold() in {known.casefold() for known in permanent}
+
+
+def _refusal(action: LoggedAction, error: str) -> ActionStep:
+    return ActionStep(action_id=action.id, was=action.state, became=A.REFUSED, error=error)
+
+
+def _sent(email: ClaimedEmail, action: LoggedAction, flags: dict[int, Flags]) -> ActionStep:
+    source_flags = flags.get(email.ref.uid) if email.ref else None
+    return ActionStep(action_id=action.id, was=A.PLANNED, became=A.SENT, source=email.ref, source_flags=source_flags)
+
+
+def _finish_unmoved(
+    at: Visit, emails: Sequence[ClaimedEmail], steps: Sequence[ActionStep], counts: Counter[str]
+) -> None:
+    """Mails without a move end here, where they are."""
+    if not emails:
+        return
+    done = {step.action_id for step in steps if step.became is A.DONE}
+    outcomes = []
+    for email in emails:
+        if email.undoing:
+            outcome = Outcome(email_id=email.id, became=Filing.KEPT, why="undone", by="person")
+        elif any(action.id in done for action in email.actions):
+            outcome = Outcome(email_id=email.id, became=Filing.APPLIED, why="flags set")
+        else:
+            outcome = Outcome(email_id=email.id, became=Filing.KEPT, why="the server refuses what was decided")
+        counts["undone" if email.undoing else outcome.became.value] += 1
+        outcomes.append(outcome)
+    at.store.actions.finish(at.lease, steps_of(emails, steps), outcomes, at.run_id)
+
+
+def _move(
+    at: Visit,
+    status: MailboxStatus,
+    emails: Sequence[ClaimedEmail],
+    flags: dict[int, Flags],
+    flag_steps: Sequence[ActionStep],
+    counts: Counter[str],
+) -> None:
+    """Move what has a target; what has none stays, and its log says why."""
+    targets = find_targets(at.session, {email.move.target for email in emails if email.move})
+    movable: list[Movable] = []
+    staying: list[tuple[ClaimedEmail, LoggedAction, str]] = []
+    for email in emails:
+        if email.move is None or email.ref is None:
+            continue
+        target = targets.found.get(email.move.target)
+        if target is None:
+            staying.append((email, email.move, targets.refused[email.move.target]))
+        elif target.name == status.name:
+            staying.append((email, email.move, "it is in its target already"))
+        else:
+            movable.append(Movable(email=email, move=email.move, target=target, flags=flags[email.ref.uid]))
+    leave(at, staying, flag_steps, counts)
+    if movable:
+        move_all(at, status, movable, steps_of([item.email for item in movable], flag_steps), counts)

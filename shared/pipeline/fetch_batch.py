@@ -1,0 +1,165 @@
+"""fetch-batch: copy new mail of an account's mailboxes into the store (nothing -> fetched). Never writes there."""
+
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+
+from shared.batch import Batch
+from shared.clock import now
+from shared.errors import EmailAgentError, NotFound
+from shared.mail.fetched import new_email
+from shared.pipeline.fetch_ranges import Chunk, Span, begin, chunks, is_read, is_sparse, unread
+from shared.pipeline.limits import Limits
+from shared.pipeline.ports import OpenMailbox, Store
+from shared.pipeline.reconcile import settle_stale
+from shared.pipeline.visit import Visit, visit
+from shared.records import Account, Checkpoint, FetchedMail, MailboxStatus, Mode, Run
+
+SEARCH_SPAN = 100_000
+"""UIDs one search covers: its answer stays small on a mailbox with millions of UIDs."""
+
+
+def fetch_batch(batch: Batch, *, store: Store, open_mailbox: OpenMailbox, limits: Limits) -> Batch:
+    """Read what is new in each listed mailbox, at most `batch.limit` mails; `more` when some is left.
+
+    Counts: fetched, returned, remapped, known, and what now waits: to_classify, uncertain, to_apply. A call with
+    `final` closes the run when nothing waits.
+    """
+    started = now()
+    account = store.accounts.get(batch.account)
+    if account.mode is Mode.PAUSED or store.accounts.paused():
+        return batch.answer("fetch-batch", {}, outcome="paused", mode=account.mode.value)
+    run = store.runs.open(account.id, batch.run, dry_run=batch.dry_run)
+    try:
+        counts, more, commands = _read(batch, account, run, store, open_mailbox, limits, started)
+    except EmailAgentError as error:
+        store.accounts.record_failure(account.id, f"{type(error).__name__}: {error.detail}")
+        raise
+    waiting = store.emails.waiting(account.id)
+    idle = not more and not any(waiting[key] for key in ("to_classify", "to_apply"))
+    if batch.final and idle:
+        store.runs.close(run.id, "done")
+        store.accounts.record_success(account.id)
+    return batch.answer(
+        "fetch-batch",
+        {**counts, **waiting},
+        more=more,
+        ms=round((now() - started) * 1000),
+        mode=account.mode.value,
+        outcome="done" if batch.final and idle else None,
+        imap_commands=commands,
+    )
+
+
+def _read(
+    batch: Batch, account: Account, run: Run, store: Store, open_mailbox: OpenMailbox, limits: Limits, started: float
+) -> tuple[Counter[str], bool, int]:
+    counts: Counter[str] = Counter()
+    names = (batch.mailbox,) if batch.mailbox in account.mailboxes else account.mailboxes
+    budget = min(batch.limit or limits.fetch_mails, limits.fetch_mails)
+    more = False
+    with visit(account, run, store=store, open_mailbox=open_mailbox, limits=limits, started=started) as at:
+        settle_stale(at)
+        extra_headers = store.rule_sets.active()[1].extra_headers
+        checkpoints = [store.emails.checkpoint(account.id, name) for name in names]
+        for checkpoint in _with_news(at, checkpoints):
+            left = budget - counts["asked"]
+            if left <= 0 or not at.in_time:
+                more = True
+                break
+            try:
+                more |= Reader(at, counts, extra_headers).read(checkpoint, left)
+            except NotFound as error:  # one mailbox that is gone does not stop the others
+                counts["missing_mailboxes"] += 1
+                store.accounts.record_failure(account.id, f"NotFound: {error.detail}")
+        commands = at.session.commands
+    del counts["asked"]
+    return counts, more, commands
+
+
+def _with_news(at: Visit, checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """Leave out the mailboxes that STATUS shows unchanged; one never read to its end needs no asking."""
+    read = [checkpoint.mailbox for checkpoint in checkpoints if checkpoint.uid_low is not None]
+    statuses = at.session.status(read) if read else {}
+    return [
+        checkpoint
+        for checkpoint in checkpoints
+        if checkpoint.mailbox not in statuses or not is_read(checkpoint, statuses[checkpoint.mailbox])
+    ]
+
+
+class Reader:
+    """Reads one mailbox chunk by chunk; each chunk is committed together with its checkpoint."""
+
+    def __init__(self, at: Visit, counts: Counter[str], extra_headers: Sequence[str]) -> None:
+        self.at = at
+        self.counts = counts
+        self.extra_headers = extra_headers
+
+    def read(self, checkpoint: Checkpoint, limit: int) -> bool:
+        """Read at most `limit` mails of a mailbox; return whether some are left."""
+        status = self.at.session.examine(checkpoint.mailbox)
+        if checkpoint.uidvalidity not in (None, status.uidvalidity):
+            checkpoint = self.at.store.emails.forget_uidvalidity(checkpoint, status.uidvalidity)
+        checkpoint = begin(checkpoint, status)
+        was_read = checkpoint.uid_low == 1
+        left = limit
+        if is_read(checkpoint, status):  # an empty mailbox: nothing to fetch, but now we know it
+            self.at.store.emails.add(self.at.account.id, [], checkpoint, self.at.run_id)
+        for span in unread(checkpoint, status):
+            if left <= 0:
+                break
+            asked, checkpoint = self._read_span(checkpoint, span, status, left)
+            left -= asked
+        if checkpoint.uid_low == 1 and not was_read:
+            self.counts["vanished"] += self.at.store.emails.end_remap(checkpoint)
+        self.counts["asked"] += limit - left
+        return not is_read(checkpoint, status)
+
+    def _read_span(
+        self, checkpoint: Checkpoint, span: Span, status: MailboxStatus, limit: int
+    ) -> tuple[int, Checkpoint]:
+        size = min(self.at.limits.chunk_mails, limit)
+        if is_sparse(span, status, size):
+            uids, complete = self._search(span, limit)
+            plan = chunks(checkpoint, span, uids, size=size, complete=complete)
+        else:
+            plan = chunks(checkpoint, span, None, size=size)
+        asked: deque[Chunk] = deque()
+        total = 0
+
+        def ask() -> Iterator[Sequence[int]]:
+            nonlocal total, checkpoint
+            for chunk in plan:
+                if total + len(chunk.uids) > limit or not self.at.in_time:
+                    return
+                total += len(chunk.uids)
+                if not chunk.uids:
+                    checkpoint = self._store(chunk, [])
+                    continue
+                asked.append(chunk)
+                yield chunk.uids
+
+        for mails in self.at.session.fetch(ask(), self.extra_headers):
+            checkpoint = self._store(asked.popleft(), mails)
+            self.at.renew()
+        return total, checkpoint
+
+    def _store(self, chunk: Chunk, mails: Sequence[FetchedMail]) -> Checkpoint:
+        emails = [new_email(mail) for mail in mails]
+        self.counts.update(self.at.store.emails.add(self.at.account.id, emails, chunk.after, self.at.run_id))
+        return chunk.after
+
+    def _search(self, span: Span, limit: int) -> tuple[list[int], bool]:
+        """Find the UIDs of a sparse span, from the end that is read first, until `limit` are found."""
+        found: list[int] = []
+        low, high = span.low, span.high
+        while low <= high and len(found) < limit:
+            if span.past:
+                first = max(low, high - SEARCH_SPAN + 1)
+                found = self.at.session.search(first, high) + found
+                high = first - 1
+            else:
+                last = min(high, low + SEARCH_SPAN - 1)
+                found += self.at.session.search(low, last)
+                low = last + 1
+        return found, low > high

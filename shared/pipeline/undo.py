@@ -1,0 +1,24 @@
+"""Which mails of a run can be taken back: those a person has not touched since."""
+
+from collections.abc import Sequence
+
+from shared.pipeline.visit import Visit
+from shared.records import ClaimedEmail, Flags, MailboxStatus
+
+READING = frozenset({"\\Seen", "\\Answered", "$Forwarded", "$MDNSent"})
+"""Flags that come from reading a mail, not from filing it: they do not count as touching, and they stay."""
+
+
+def untouched(at: Visit, status: MailboxStatus, emails: Sequence[ClaimedEmail]) -> list[ClaimedEmail]:
+    """Return those that are still where we left them, as we left them."""
+    here = [email for email in emails if email.ref and email.ref.uidvalidity == status.uidvalidity]
+    flags = at.session.flags([email.ref.uid for email in here if email.ref])
+    return [email for email in here if email.ref and _is_as_left(email, flags.get(email.ref.uid))]
+
+
+def _is_as_left(email: ClaimedEmail, flags: Flags | None) -> bool:
+    """A flag that we changed ourselves tells nothing: servers drop keywords, and undoing it is harmless."""
+    if flags is None:
+        return False
+    changed_by_us = {action.target for action in email.actions}
+    return not (flags ^ (email.expected_flags or frozenset())) - READING - changed_by_us

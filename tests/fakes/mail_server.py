@@ -1,0 +1,231 @@
+"""An IMAP server in memory: the MailSession Protocol over dicts, with abilities that can be taken away, and a plug to pull.
+
+`fuse` counts effects and looks; when it burns through, PowerCut is raised before or after the effect, as asked: the
+worker dies there. It is a BaseException, so that no handler of ours can survive it.
+"""
+
+import datetime as dt
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from shared.errors import NotFound
+from shared.records import Account, CopyAnswer, FetchedMail, Flags, MailboxName, MailboxStatus
+
+
+class PowerCut(BaseException):
+    """The worker dies here."""
+
+
+@dataclass
+class Fuse:
+    """Burns through at the n-th touch of the server; `after` lets that touch still happen."""
+
+    touches: int | None = None
+    after: bool = False
+    seen: int = 0
+
+    @contextmanager
+    def touch(self) -> Iterator[None]:
+        self.seen += 1
+        burns = self.touches is not None and self.seen == self.touches
+        if burns and not self.after:
+            raise PowerCut
+        yield
+        if burns:
+            raise PowerCut
+
+
+@dataclass
+class Message:
+    """A stored message: what FETCH tells of it, and a serial that survives moves and copies."""
+
+    uid: int
+    flags: frozenset[str]
+    internaldate: dt.datetime
+    header: bytes
+    serial: str
+
+
+@dataclass
+class Mailbox:
+    uidvalidity: int
+    uidnext: int = 1
+    messages: dict[int, Message] = field(default_factory=dict)
+    attributes: frozenset[str] = frozenset()
+
+    def add(self, message: Message) -> int:
+        uid = self.uidnext
+        self.messages[uid] = replace(message, uid=uid)
+        self.uidnext += 1
+        return uid
+
+
+class FakeMailServer:
+    """The server; `session` opens connections that satisfy shared.pipeline.ports.MailSession."""
+
+    def __init__(self) -> None:
+        self.validities = itertools.count(1000)
+        self.mailboxes: dict[str, Mailbox] = {}
+        self.create("INBOX")
+        self.can_move = True
+        self.can_uidplus = True
+        self.tells_copyuid = True
+        self.keywords = "all"  # all | no | silent
+        self.fuse = Fuse()
+
+    def create(self, name: str) -> None:
+        self.mailboxes[name] = Mailbox(uidvalidity=next(self.validities))
+
+    def deliver(self, mailbox: str, serial: str, header: bytes, flags: Iterable[str] = (), day: int = 1) -> int:
+        date = dt.datetime(2026, 1, day, 12, tzinfo=dt.UTC)
+        message = Message(uid=0, flags=frozenset(flags), internaldate=date, header=header, serial=serial)
+        return self.mailboxes[mailbox].add(message)
+
+    def census(self) -> dict[str, list[str]]:
+        """Return the serials in each mailbox, sorted."""
+        return {
+            name: sorted(message.serial for message in mailbox.messages.values())
+            for name, mailbox in self.mailboxes.items()
+            if mailbox.messages
+        }
+
+    @contextmanager
+    def open_mailbox(self, account: Account, lease_until: float) -> Iterator["FakeSession"]:
+        yield FakeSession(self)
+
+
+class FakeSession:
+    def __init__(self, server: FakeMailServer) -> None:
+        self.server = server
+        self.commands = 0
+        self.selected: str | None = None
+        self.can_move = server.can_move
+        self.can_uidplus = server.can_uidplus
+
+    def extend(self, lease_until: float) -> None: ...
+
+    def mailbox_name(self, path: str) -> str:
+        return path
+
+    def list_mailboxes(self) -> list[MailboxName]:
+        self.commands += 1
+        return [
+            MailboxName(name=name, delimiter="/", attributes=mailbox.attributes)
+            for name, mailbox in self.server.mailboxes.items()
+        ]
+
+    def _status(self, name: str) -> MailboxStatus:
+        mailbox = self.server.mailboxes.get(name)
+        if mailbox is None:
+            raise NotFound(f"no mailbox {name}")
+        permanent = frozenset({"\\Seen", "\\Flagged", "\\Deleted", "\\Draft", "\\Answered"})
+        return MailboxStatus(
+            name=name,
+            uidvalidity=mailbox.uidvalidity,
+            uidnext=mailbox.uidnext,
+            messages=len(mailbox.messages),
+            permanent_flags=permanent if self.server.keywords == "no" else permanent | {"\\*"},
+        )
+
+    def status(self, names: Sequence[str]) -> dict[str, MailboxStatus]:
+        self.commands += len(names)
+        return {name: self._status(name) for name in names if name in self.server.mailboxes}
+
+    def create(self, names: Sequence[str]) -> dict[str, str]:
+        self.commands += len(names)
+        for name in names:
+            with self.server.fuse.touch():
+                self.server.create(name)
+        return {}
+
+    def examine(self, name: str) -> MailboxStatus:
+        self.commands += 1
+        status = self._status(name)
+        self.selected = name
+        return status
+
+    select = examine
+
+    @property
+    def _mailbox(self) -> Mailbox:
+        assert self.selected is not None, "no mailbox is selected"
+        return self.server.mailboxes[self.selected]
+
+    def search(self, low: int, high: int) -> list[int]:
+        self.commands += 1
+        return sorted(uid for uid in self._mailbox.messages if low <= uid <= high)
+
+    def fetch(
+        self, chunks: Iterable[Sequence[int] | range], extra_headers: Sequence[str] = ()
+    ) -> Iterator[list[FetchedMail]]:
+        for chunk in chunks:
+            self.commands += 1
+            found = [self._mailbox.messages[uid] for uid in chunk if uid in self._mailbox.messages]
+            yield [
+                FetchedMail(
+                    uid=message.uid,
+                    flags=message.flags,
+                    internaldate=message.internaldate,
+                    size=len(message.header),
+                    header=message.header,
+                )
+                for message in found
+            ]
+
+    def flags(self, uids: Sequence[int]) -> dict[int, Flags]:
+        self.commands += 1
+        messages = self._mailbox.messages
+        return {uid: messages[uid].flags for uid in uids if uid in messages}
+
+    def store_flags(
+        self, uids: Sequence[int], *, add: Flags = frozenset(), remove: Flags = frozenset()
+    ) -> dict[int, Flags]:
+        self.commands += 1
+        keywords = {flag for flag in add if not flag.startswith("\\")}
+        if keywords and self.server.keywords == "no":
+            return {}
+        kept = add - keywords if self.server.keywords == "silent" else add
+        shown = {}
+        with self.server.fuse.touch():
+            for uid in uids:
+                if uid in self._mailbox.messages:
+                    message = self._mailbox.messages[uid]
+                    message.flags = (message.flags | kept) - remove
+                    shown[uid] = message.flags
+        return shown
+
+    def _copy(self, uids: Sequence[int], target: str) -> dict[int, int]:
+        messages = self._mailbox.messages
+        to = self.server.mailboxes[target]
+        return {uid: to.add(messages[uid]) for uid in sorted(uids) if uid in messages}
+
+    def _answer(self, target: str, uids: dict[int, int]) -> CopyAnswer:
+        if not self.server.tells_copyuid:
+            return CopyAnswer()
+        return CopyAnswer(target_uidvalidity=self.server.mailboxes[target].uidvalidity, uids=uids)
+
+    def move(self, moves: Sequence[tuple[Sequence[int], str]]) -> Iterator[CopyAnswer]:
+        assert self.can_move, "UID MOVE without MOVE"
+        for uids, target in moves:
+            self.commands += 1
+            with self.server.fuse.touch():
+                copied = self._copy(uids, target)
+                for uid in copied:
+                    del self._mailbox.messages[uid]
+            yield self._answer(target, copied)
+
+    def copy(self, uids: Sequence[int], target: str) -> CopyAnswer:
+        self.commands += 1
+        with self.server.fuse.touch():
+            copied = self._copy(uids, target)
+        return self._answer(target, copied)
+
+    def expunge(self, uids: Sequence[int]) -> None:
+        assert self.can_uidplus, "UID EXPUNGE without UIDPLUS"
+        self.commands += 1
+        with self.server.fuse.touch():
+            for uid in uids:
+                if uid in self._mailbox.messages and "\\Deleted" in self._mailbox.messages[uid].flags:
+                    del self._mailbox.messages[uid]
