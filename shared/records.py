@@ -188,7 +188,7 @@ class ClaimedEmail:
     """A mail whose filing is ours to carry out, with its unfinished actions in order: flags first, the move last.
 
     `ref` None: it was moved and the server did not tell its new UID. `undoing`: the actions take an earlier filing
-    back; `expected_flags` are then the flags it had when we left it.
+    back; `expected_flags` are then the flags it had when we left it, `our_flags` those that we changed.
     """
 
     id: int
@@ -198,6 +198,7 @@ class ClaimedEmail:
     actions: tuple[LoggedAction, ...]
     undoing: bool = False
     expected_flags: Flags | None = None
+    our_flags: Flags = frozenset()
 
     @property
     def move(self) -> LoggedAction | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from shared.pipeline.visit import Visit
 from shared.records import ClaimedEmail, Flags, MailboxStatus
+from shared.status import ActionState
 
 READING = frozenset({"\\Seen", "\\Answered", "$Forwarded", "$MDNSent"})
 """Flags that come from reading a mail, not from filing it: they do not count as touching, and they stay."""
@@ -17,8 +18,12 @@ def untouched(at: Visit, status: MailboxStatus, emails: Sequence[ClaimedEmail]) 
 
 
 def _is_as_left(email: ClaimedEmail, flags: Flags | None) -> bool:
-    """A flag that we changed ourselves tells nothing: servers drop keywords, and undoing it is harmless."""
+    """A flag that we changed ourselves tells nothing: servers drop keywords, and an undo may have begun with it."""
+    if email.move is not None and email.move.state is ActionState.COPIED:
+        return True  # it is half back already: what is left to do looks for itself
     if flags is None:
         return False
-    changed_by_us = {action.target for action in email.actions}
-    return not (flags ^ (email.expected_flags or frozenset())) - READING - changed_by_us
+    ours = {flag.casefold() for flag in READING | email.our_flags}
+    now_set = {flag.casefold() for flag in flags}
+    left_set = {flag.casefold() for flag in email.expected_flags or frozenset()}
+    return not (now_set ^ left_set) - ours

@@ -1,0 +1,191 @@
+"""Kill the worker before and after every single touch of the server and of the action log: nothing is lost or doubled.
+
+The mail server is the one in memory, so that every point can be visited in seconds; PostgreSQL is real. The same on a
+real server, with a killed process, is tests/integration/crash.
+"""
+
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+from shared.store import PostgresStore
+from tests.fakes.mail_server import FakeMailServer, Fuse, PowerCut
+from tests.fixtures.agent import Agent
+
+RULES = """
+version: 1
+rules:
+  - name: letters
+    when: {from: {domain: news.example}}
+    then: [{keyword: $News}, read, {move: News}]
+  - name: bills
+    when: {subject: {contains: invoice}}
+    then: [{move: Bills}]
+  - name: alerts
+    when: {subject: {contains: alert}}
+    then: [flag]
+"""
+
+LETTER = b"From: a@news.example\r\nSubject: hello\r\nMessage-ID: <%d@news.example>\r\n\r\n"
+BILL = b"From: b@shop.example\r\nSubject: invoice\r\nMessage-ID: <%d@shop.example>\r\n\r\n"
+ALERT = b"From: c@shop.example\r\nSubject: alert\r\nMessage-ID: <%d@shop.example>\r\n\r\n"
+FRIEND = b"From: d@friend.example\r\nSubject: hi\r\nMessage-ID: <1@friend.example>\r\n\r\n"
+
+FILED = {"INBOX": ["alert", "friend"], "News": ["letter", "old", "twin", "twin"], "Bills": ["bill"]}
+"""`old` is a twin of `letter` that was in the target before."""
+
+MOST_TOUCHES = 40
+
+
+class LoggedFuse:
+    """The action log with a fuse: the worker may die right before or right after each commit."""
+
+    def __init__(self, actions: Any, fuse: Fuse) -> None:
+        self._actions = actions
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._actions, name)
+        if name not in ("claim", "claim_undo", "advance", "finish"):
+            return method
+
+        def burning(*args: Any, **kwargs: Any) -> Any:
+            with self._fuse.touch():
+                return method(*args, **kwargs)
+
+        return burning
+
+
+class FusedStore:
+    """The store, its action log with a fuse."""
+
+    def __init__(self, store: PostgresStore, fuse: Fuse) -> None:
+        self._store = store
+        self.actions = LoggedFuse(store.actions, fuse)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def mailbox(server: FakeMailServer) -> None:
+    server.create("News")
+    server.create("Bills")
+    server.deliver("News", "old", LETTER % 1)
+    server.deliver("INBOX", "letter", LETTER % 1, ["\\Flagged"])
+    server.deliver("INBOX", "twin", LETTER % 2)
+    server.deliver("INBOX", "twin", LETTER % 2)
+    server.deliver("INBOX", "bill", BILL % 1)
+    server.deliver("INBOX", "alert", ALERT % 1)
+    server.deliver("INBOX", "friend", FRIEND)
+
+
+def by_move(server: FakeMailServer) -> None:
+    server.can_move = True
+
+
+def by_move_without_copyuid(server: FakeMailServer) -> None:
+    server.can_uidplus = server.tells_copyuid = False
+
+
+def by_copy(server: FakeMailServer) -> None:
+    server.can_move = False
+
+
+def by_copy_without_copyuid(server: FakeMailServer) -> None:
+    server.can_move = server.tells_copyuid = False
+
+
+WAYS = [by_move, by_move_without_copyuid, by_copy, by_copy_without_copyuid]
+
+
+@contextmanager
+def cut(server: FakeMailServer, touches: int, after: bool) -> Any:
+    """Let the worker die at this touch; `survived` is set where there were fewer touches."""
+    server.fuse.touches, server.fuse.after, server.fuse.seen = touches, after, 0
+    with suppress(PowerCut):
+        yield
+    server.fuse.touches = None
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_worker_that_dies_anywhere_loses_and_doubles_nothing(
+    way: Callable[[FakeMailServer], None], after: bool, agent_for: Callable[[FakeMailServer, str], Agent]
+) -> None:
+    """For every touch: die there, let the next syncs repair it; each mail is exactly once where it belongs."""
+
+    touches = 0
+    while touches < MOST_TOUCHES:
+        touches += 1
+        server = FakeMailServer()
+        mailbox(server)
+        way(server)
+        agent = agent_for(server, RULES)
+        agent.store = FusedStore(agent.store, server.fuse)
+        with cut(server, touches, after):
+            agent.sync()
+        if server.fuse.seen < touches:
+            break
+        agent.tick()
+        agent.sync()
+        agent.sync()
+
+        assert FILED == server.census(), f"touch {touches}"
+        assert_flags(server)
+    assert 5 < touches < MOST_TOUCHES
+
+
+def assert_flags(server: FakeMailServer) -> None:
+    flags = {
+        message.serial: message.flags
+        for box in server.mailboxes.values()
+        for message in box.messages.values()
+        if message.serial != "old"
+    }
+    expected = {
+        "letter": {"$News", "\\Seen", "\\Flagged"},
+        "twin": {"$News", "\\Seen"},
+        "bill": set(),
+        "alert": {"\\Flagged"},
+        "friend": set(),
+    }
+    assert expected == flags
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("way", WAYS)
+def test_an_undo_that_dies_anywhere_is_finished_by_the_next(
+    way: Callable[[FakeMailServer], None], after: bool, agent_for: Callable[[FakeMailServer, str], Agent]
+) -> None:
+    """For every touch of an undo: die there, undo again; mailboxes and flags are as before the run."""
+
+    touches = 0
+    while touches < MOST_TOUCHES:
+        touches += 1
+        server = FakeMailServer()
+        mailbox(server)
+        way(server)
+        before = snapshot(server)
+        agent = agent_for(server, RULES)
+        run = agent.sync().run
+        agent.store = FusedStore(agent.store, server.fuse)
+        with cut(server, touches, after):
+            agent.undo(run)
+        if server.fuse.seen < touches:
+            break
+        agent.tick()
+        agent.undo(run)
+        agent.sync()
+        agent.sync()
+
+        assert before == snapshot(server), f"touch {touches}"
+    assert 5 < touches < MOST_TOUCHES
+
+
+def snapshot(server: FakeMailServer) -> dict[str, list[tuple[str, list[str]]]]:
+    return {
+        name: sorted((message.serial, sorted(message.flags)) for message in box.messages.values())
+        for name, box in server.mailboxes.items()
+    }
