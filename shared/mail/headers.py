@@ -1,0 +1,85 @@
+"""Header bytes -> decoded fields with their defects. Never raises on any bytes; linear in their number."""
+
+import re
+from dataclasses import dataclass, field
+
+from shared.mail.encoded_words import ADDRESS_FIELDS, decode_literal, decode_words
+
+MAX_FIELDS = 1_000
+MAX_NAME_CHARS = 100
+MAX_VALUE_CHARS = 20_000
+
+_FOLD = re.compile(r"\n[ \t]+")
+# C0 except tab, DEL, C1, and lone surrogates: PostgreSQL or a terminal would not bear them.
+_UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
+_BREAKS = str.maketrans("\r\n\x0b\x0c\x85", "     ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderBlock:
+    """The fields of one header: lower-case name -> decoded, unfolded values in order of appearance.
+
+    `raw` holds the first value of each field as the server sent it (unfolded, one character per octet), for hashes that
+    must not change with the decoder. `defects` are codes such as `header-charset`, sorted, each once.
+    """
+
+    fields: dict[str, list[str]] = field(default_factory=dict)
+    raw: dict[str, str] = field(default_factory=dict)
+    defects: tuple[str, ...] = ()
+
+
+def read_headers(header: bytes, *, truncated: bool = False) -> HeaderBlock:
+    """Read the concatenated BODY[HEADER.FIELDS] sections of one mail; CRLF and bare LF both end a line."""
+    fields: dict[str, list[str]] = {}
+    raw: dict[str, str] = {}
+    defects: set[str] = {"header-truncated"} if truncated else set()
+    text = header.decode("latin-1").replace("\r\n", "\n")
+    lines = _FOLD.sub(" ", text).split("\n")
+    if len(lines) > MAX_FIELDS:
+        lines = _bounded(lines, defects)
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            if line.strip():
+                defects.add("header-malformed")
+            continue
+        name = name.rstrip(" \t").lower()
+        value = value.strip(" \t\r")
+        if not _is_field_name(name):
+            defects.add("header-malformed")
+            continue
+        raw.setdefault(name, value)
+        if not (value.isascii() and value.isprintable()) or "=?" in value:
+            value = _decoded(name, value, defects)
+        if len(value) > MAX_VALUE_CHARS:
+            defects.add("header-too-long")
+            value = value[:MAX_VALUE_CHARS]
+        fields.setdefault(name, []).append(value)
+    return HeaderBlock(fields=fields, raw=raw, defects=tuple(sorted(defects)))
+
+
+def _bounded(lines: list[str], defects: set[str]) -> list[str]:
+    filled = [line for line in lines if line]
+    if len(filled) > MAX_FIELDS:
+        defects.add("header-too-many")
+    return filled[:MAX_FIELDS]
+
+
+def _is_field_name(name: str) -> bool:
+    # RFC 5322 section 2.2: printable US-ASCII except colon and space.
+    return name.isascii() and name.isprintable() and " " not in name and 0 < len(name) <= MAX_NAME_CHARS
+
+
+def _decoded(name: str, value: str, defects: set[str]) -> str:
+    if "=?" in value:
+        value = decode_words(value, defects, quote_specials=name in ADDRESS_FIELDS)
+    else:
+        value = decode_literal(value, defects)
+    return _safe(value, defects)
+
+
+def _safe(value: str, defects: set[str]) -> str:
+    if not _UNSAFE.search(value):
+        return value
+    defects.add("header-nul" if "\x00" in value else "header-control")
+    return _UNSAFE.sub("", value.translate(_BREAKS))
