@@ -1,4 +1,4 @@
-"""This process's clock for leases: seconds that go on counting while the machine is suspended."""
+"""The clock of leases: seconds that go on counting while the machine is suspended."""
 
 import time
 

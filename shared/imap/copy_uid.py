@@ -1,0 +1,62 @@
+"""COPYUID (RFC 4315): which new UID each copied or moved mail has."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from shared.imap import uid_set
+from shared.imap.faults import slow_down
+from shared.imap.wire import CONDITION, Answer
+from shared.records import CopyAnswer
+
+COPYUID = re.compile(rb"COPYUID (\d{1,10}) (\S+) (\S+)", re.I)
+
+
+class CopyUids:
+    """What COPYUID codes said in one conversation of COPYs or MOVEs.
+
+    They are matched to their command by the source UIDs, not by their place: Dovecot sends the COPYUID of the next
+    MOVE before the tagged OK of this one. That needs sets without a common UID; else nothing is believed.
+    """
+
+    def __init__(self, asked: Sequence[frozenset[int]]) -> None:
+        self._disjoint = sum(map(len, asked)) == len(frozenset[int]().union(*asked))
+        self._said: list[tuple[int, Mapping[int, int]]] = []
+
+    def hear(self, answer: Answer) -> Answer:
+        """Take note of the codes in and before `answer`."""
+        for response in answer.untagged:
+            found = CONDITION.fullmatch(response.line)
+            self._note(found[3] if found and found[3] else b"")
+        self._note(answer.code)
+        return answer
+
+    def _note(self, code: bytes) -> None:
+        found = COPYUID.fullmatch(code)
+        if found is None:
+            return
+        try:
+            sources, targets = uid_set.expand(found[2]), uid_set.expand(found[3])
+        except ValueError:
+            return
+        if len(sources) == len(set(sources)) == len(targets) == len(set(targets)):
+            self._said.append((int(found[1]), dict(zip(sources, targets, strict=True))))
+
+    def copied(self, answers: Sequence[Answer], asked: frozenset[int]) -> CopyAnswer:
+        """Return what became of `asked`, whose commands ended with `answers`.
+
+        "Slow down" is raised, for it is no verdict on the mails; a full mailbox is one. Only if all commands of a split
+        set were refused, nothing happened.
+        """
+        refused = [answer for answer in answers if answer.state != b"OK"]
+        for answer in refused:
+            slow = slow_down(answer.code, answer.text)
+            if slow is not None and not answer.code.upper().startswith(b"OVERQUOTA"):
+                raise slow
+        ours = [(uidvalidity, uids) for uidvalidity, uids in self._said if asked.issuperset(uids)]
+        if refused and len(refused) == len(answers) and not ours:  # a refused MOVE may have moved some: RFC 6851
+            return CopyAnswer(error=refused[0].text or "the mail server gave no reason")
+        uids = {source: target for _, said in ours for source, target in said.items()}
+        trusted = self._disjoint and len({uidvalidity for uidvalidity, _ in ours}) == 1
+        if not trusted or len(uids) != sum(len(said) for _, said in ours):
+            return CopyAnswer()
+        return CopyAnswer(target_uidvalidity=ours[0][0], uids=uids)

@@ -1,0 +1,316 @@
+"""An open mailbox: one authenticated IMAP session, in the words of the pipeline (its port MailSession)."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from shared import clock as process_clock
+from shared.errors import BadAnswer, EmailAgentError, NotFound
+from shared.imap import answers, names, uid_set
+from shared.imap.connect import Terms, connect
+from shared.imap.copy_uid import CopyUids
+from shared.imap.faults import refusal, slow_down
+from shared.imap.names import Namespace, canonical
+from shared.imap.reader import MAX_HEADER_BYTES, Chunk, FetchReader, fetch_items, read_flags
+from shared.imap.wire import Answer, Command, Literal, Part, Wire
+from shared.records import Account, CopyAnswer, FetchedMail, Flags, MailboxName, MailboxStatus
+
+WINDOW_OCTETS = 128 * 1024  # of commands sent ahead: well within socket buffers, so that nobody waits on each other
+FETCHES_IN_FLIGHT = 2
+SEARCH_SPAN = 100_000
+NO_FLAGS: Flags = frozenset()
+
+
+@contextmanager
+def open_mailbox(
+    account: Account,
+    password: str,
+    *,
+    timeout_s: float,
+    lease_until: float,
+    clock: Callable[[], float] = process_clock.now,
+) -> Iterator["ImapSession"]:
+    """Connect and log in; every command is sent only while the lease outlives its timeout, else StaleClaim."""
+    wire, offered = connect(account, password, Terms(timeout_s=timeout_s, lease_until=lease_until, clock=clock))
+    session = ImapSession(wire, offered)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+class ImapSession:
+    """One authenticated connection; has no way to say EXPUNGE or CLOSE without UIDs."""
+
+    def __init__(self, wire: Wire, capabilities: frozenset[str], max_header_bytes: int = MAX_HEADER_BYTES) -> None:
+        self._wire = wire
+        self._capabilities = capabilities
+        self._max_header_bytes = max_header_bytes
+        self._namespace: Namespace | None = None
+        self._raw_names: dict[str, bytes] = {}
+        self._messages = 0
+        self.commands = wire.commands
+        self.can_move = self.has("MOVE")
+        self.can_uidplus = self.has("UIDPLUS")
+
+    def has(self, capability: str) -> bool:
+        """Whether the server offers a capability."""
+        return capability.upper() in self._capabilities
+
+    def extend(self, lease_until: float) -> None:
+        """Allow commands until `lease_until` on this process's clock."""
+        self._wire.lease_until = lease_until
+
+    def close(self) -> None:
+        """Log out without waiting for the answer, and close; safe to repeat."""
+        try:
+            if not self._wire.closed and not self._wire.pending:
+                self._send((b"LOGOUT",))
+        except EmailAgentError:
+            pass  # it would only have been polite
+        finally:
+            self._wire.close()
+
+    # -- mailboxes
+
+    def list_mailboxes(self) -> list[MailboxName]:
+        """LIST every mailbox, with its special use where the server says one (RFC 6154)."""
+        # RETURN needs LIST-EXTENDED (RFC 5258); others say special uses in a plain LIST, if at all.
+        extended = self.has("SPECIAL-USE") and self.has("LIST-EXTENDED")
+        command = (b"LIST", b'""', b'"*"', *((b"RETURN", b"(SPECIAL-USE)") if extended else ()))
+        (answer,) = self._pipeline([command])
+        found: dict[str, MailboxName] = {}
+        for raw, mailbox in answers.listed(answer.expect_ok("LIST")):
+            found[mailbox.name] = mailbox
+            if raw != b"INBOX" and names.encode(mailbox.name) != raw:
+                self._raw_names[mailbox.name] = raw
+        return list(found.values())
+
+    def mailbox_name(self, path: str) -> str:
+        """Return the server's name for a path written with `/`: its delimiter, its personal namespace."""
+        if self._namespace is None:
+            self._namespace = self._ask_namespace()
+        return self._namespace.server_name(path)
+
+    def _ask_namespace(self) -> Namespace:
+        if self.has("NAMESPACE"):
+            (answer,) = self._pipeline([(b"NAMESPACE",)])
+            namespace = answers.personal_namespace(answer.expect_ok("NAMESPACE"))
+            if namespace is not None:
+                return namespace
+        (answer,) = self._pipeline([(b"LIST", b'""', b'""')])
+        delimiter = [mailbox.delimiter for _, mailbox in answers.listed(answer.expect_ok("LIST"))]
+        return Namespace(delimiter=delimiter[0] if delimiter else None)
+
+    def status(self, names: Sequence[str]) -> dict[str, MailboxStatus]:
+        """STATUS of each mailbox, in one round trip; a mailbox that does not exist is absent from the answer."""
+        wanted = b"(MESSAGES UIDNEXT UIDVALIDITY%b)" % (b" HIGHESTMODSEQ" if self.has("CONDSTORE") else b"")
+        commands = [(b"STATUS", self._name(name), wanted) for name in names]
+        heard = list(self._pipeline(commands))
+        said = answers.statuses(heard)
+        found = {}
+        for name, answer in zip(names, heard, strict=True):
+            if answer.state == b"OK":
+                if (status := said.get(canonical(name))) is None:
+                    raise BadAnswer(f"the mail server says no STATUS of {name!r}")
+                found[name] = replace(status, name=name)
+            elif slow := slow_down(answer.code, answer.text):
+                raise slow
+        return found
+
+    def create(self, names: Sequence[str]) -> dict[str, str]:
+        """Create and subscribe mailboxes; return the server's refusals by name (already existing is no refusal)."""
+        commands = [(word, self._name(name)) for name in names for word in (b"CREATE", b"SUBSCRIBE")]
+        conversation = self._pipeline(commands)
+        refusals = {}
+        for name in names:
+            created, _ = next(conversation), next(conversation)
+            exists = b"ALREADYEXISTS" in created.code.upper() or "exists" in created.text.lower()
+            if created.state != b"OK" and not exists:
+                refusals[name] = created.text or "no reason given"
+        return refusals
+
+    def examine(self, name: str) -> MailboxStatus:
+        """Open a mailbox for reading: nothing done in it changes anything on the server."""
+        return self._open(b"EXAMINE", name)
+
+    def select(self, name: str) -> MailboxStatus:
+        """Open a mailbox for writing."""
+        return self._open(b"SELECT", name)
+
+    def _open(self, word: bytes, name: str) -> MailboxStatus:
+        (answer,) = self._pipeline([(word, self._name(name))])
+        if answer.state != b"OK":
+            raise slow_down(answer.code, answer.text) or NotFound(f"mailbox {name!r} cannot be opened: {answer.text}")
+        if word == b"SELECT" and answer.code.upper() == b"READ-ONLY":
+            raise BadAnswer(
+                f"the mail server opens {name!r} for reading only", hint="check the account's rights on this mailbox"
+            )
+        status, needs_uidnext = answers.opened(name, answer)
+        self._messages = status.messages
+        if needs_uidnext:
+            told = self.status([name]).get(name)
+            if told is None or told.uidvalidity != status.uidvalidity:
+                raise BadAnswer(f"the mail server says no UIDNEXT of {name!r}")
+            return told
+        return status
+
+    # -- reading
+
+    def search(self, low: int, high: int) -> list[int]:
+        """Return the UIDs that exist in [low, high], ascending."""
+        if low > high:
+            return []
+        span = high - low + 1 if self._messages <= SEARCH_SPAN else SEARCH_SPAN
+        word: tuple[bytes, ...] = (b"UID", b"SEARCH", *((b"RETURN", b"(ALL)") if self.has("ESEARCH") else ()), b"UID")
+        commands = [(*word, b"%d:%d" % (start, min(high, start + span - 1))) for start in range(low, high + 1, span)]
+        heard = [answer.expect_ok("SEARCH") for answer in self._pipeline(commands)]
+        return sorted(uid for uid in answers.found_uids(heard) if low <= uid <= high)
+
+    def fetch(
+        self, chunks: Iterable[Sequence[int] | range], extra_headers: Sequence[str] = ()
+    ) -> Iterator[list[FetchedMail]]:
+        """Fetch headers chunk by chunk (UIDs), the next chunk already asked for while one is handed out.
+
+        A mail that is gone is absent. A header over the limit is cut and says so.
+        """
+        self._wire.settle()
+        items = fetch_items(extra_headers)
+        sections = items.count(b"BODY.PEEK")
+        in_flight: deque[Chunk] = deque()
+        reader = FetchReader(self._wire, in_flight, self._max_header_bytes)
+        waiting = iter(chunks)
+        while True:
+            while len(in_flight) < FETCHES_IN_FLIGHT and (uids := next(waiting, None)) is not None:
+                in_flight.append(self._ask(uids, items))
+            if not in_flight:
+                return
+            chunk = in_flight[0]
+            while chunk.tags:
+                answer = reader.read_until(chunk, sections=sections)
+                if answer.state != b"OK" and b"EXPUNGEISSUED" not in answer.code.upper():
+                    raise refusal(answer.code, answer.text, "a FETCH")
+                for asked in in_flight:
+                    asked.tags.discard(answer.tag)
+            in_flight.popleft()
+            yield chunk.end()
+
+    def _ask(self, uids: Sequence[int] | range, items: bytes) -> Chunk:
+        commands = [(b"UID", b"FETCH", uid_range, items) for uid_range in uid_set.split(uids)]
+        asked = uids if isinstance(uids, range) else frozenset(uids)
+        return Chunk(asked=asked, tags=set(self._send(*commands)) if commands else set())
+
+    def flags(self, uids: Sequence[int]) -> dict[int, Flags]:
+        """Return the flags of those of `uids` that exist."""
+        found: dict[int, Flags] = {}
+        commands = [(b"UID", b"FETCH", uid_range, b"(UID FLAGS)") for uid_range in uid_set.split(uids)]
+        asked = frozenset(uids)
+        for answer in self._pipeline(commands, lambda: read_flags(self._wire, asked, found)):
+            if answer.state != b"OK" and b"EXPUNGEISSUED" not in answer.code.upper():
+                raise refusal(answer.code, answer.text, "a FETCH")
+        return found
+
+    def noop(self) -> None:
+        """Do nothing, and see whether the server still answers."""
+        (answer,) = self._pipeline([(b"NOOP",)])
+        answer.expect_ok("NOOP")
+
+    # -- writing
+
+    def store_flags(self, uids: Sequence[int], *, add: Flags = NO_FLAGS, remove: Flags = NO_FLAGS) -> dict[int, Flags]:
+        """Change flags; return what the server then says of each UID (absent: it refused, or said nothing of it)."""
+        changes = [(sign, flags) for sign, flags in ((b"+FLAGS", add), (b"-FLAGS", remove)) if flags]
+        orders = [(uid_range, sign, flags) for uid_range in uid_set.split(uids) for sign, flags in changes]
+        commands = [(b"UID", b"STORE", uid_range, sign, _flag_list(flags)) for uid_range, sign, flags in orders]
+        asked = frozenset(uids)
+        found: dict[int, Flags] = {}
+        refused: set[int] = set()
+        conversation = self._pipeline(commands, lambda: read_flags(self._wire, asked, found))
+        for (uid_range, _, _), answer in zip(orders, conversation, strict=True):
+            if answer.state != b"OK":
+                if slow := slow_down(answer.code, answer.text):
+                    raise slow
+                refused.update(uid_set.expand(uid_range))
+        if silent := asked - refused - found.keys():
+            found |= self.flags(sorted(silent))  # Dovecot says nothing of flags that were already so
+        return {uid: flags for uid, flags in found.items() if uid not in refused}
+
+    def move(self, moves: Sequence[tuple[Sequence[int], str]]) -> Iterator[CopyAnswer]:
+        """UID MOVE (RFC 6851) each set to its mailbox; all are sent before the first answer is read.
+
+        Yields one answer per move, in order. Source UIDs absent from `uids` are those the server did not tell of.
+        """
+        if not self.can_move:
+            raise BadAnswer("the mail server offers no MOVE; nothing was sent")
+        return self._transfer(b"MOVE", moves)
+
+    def copy(self, uids: Sequence[int], target: str) -> CopyAnswer:
+        """UID COPY to a mailbox; it carries the flags along, even Deleted."""
+        (answer,) = self._transfer(b"COPY", [(uids, target)])
+        return answer
+
+    def _transfer(self, word: bytes, moves: Sequence[tuple[Sequence[int], str]]) -> Iterator[CopyAnswer]:
+        asked = [frozenset(uids) for uids, _ in moves]
+        sets = [uid_set.split(uids) for uids, _ in moves]
+        commands = [
+            (b"UID", word, uid_range, self._name(target))
+            for uid_ranges, (_, target) in zip(sets, moves, strict=True)
+            for uid_range in uid_ranges
+        ]
+        copy_uids = CopyUids(asked)
+        conversation = self._pipeline(commands, lambda: copy_uids.hear(self._wire.answer()))
+        for uids, uid_ranges in zip(asked, sets, strict=True):
+            yield copy_uids.copied([next(conversation) for _ in uid_ranges], uids)
+
+    def expunge(self, uids: Sequence[int]) -> None:
+        """UID EXPUNGE exactly these (RFC 4315); there is no bare EXPUNGE here."""
+        if not self.can_uidplus:
+            raise BadAnswer("the mail server offers no UIDPLUS; nothing was expunged")
+        for answer in self._pipeline([(b"UID", b"EXPUNGE", uid_range) for uid_range in uid_set.split(uids)]):
+            answer.expect_ok("UID EXPUNGE")
+
+    # -- the conversation
+
+    def _name(self, name: str) -> Part:
+        raw = self._raw_names.get(name)
+        try:
+            return names.quote(names.encode(name) if raw is None else raw)
+        except ValueError as error:
+            raise NotFound("there can be no mailbox of that name") from error
+
+    def _send(self, *commands: Command) -> list[bytes]:
+        try:
+            return self._wire.send(*commands)
+        finally:
+            self.commands = self._wire.commands
+
+    def _pipeline(self, commands: Sequence[Command], read: Callable[[], Answer] | None = None) -> Iterator[Answer]:
+        """Send commands ahead, within a window; yield their answers in the order of the commands."""
+        self._wire.settle()
+        read = read or self._wire.answer
+        waiting = deque(commands)
+        sent: deque[tuple[bytes, int]] = deque()
+        early: dict[bytes, Answer] = {}
+        ahead = 0
+        while waiting or sent:
+            burst: list[Command] = []
+            while waiting and (not (sent or burst) or ahead + _octets(waiting[0]) <= WINDOW_OCTETS):
+                ahead += _octets(waiting[0])
+                burst.append(waiting.popleft())
+            if burst:
+                sent.extend(zip(self._send(*burst), map(_octets, burst), strict=True))
+            tag, octets = sent.popleft()
+            while tag not in early:
+                answer = read()
+                early[answer.tag] = answer
+            ahead -= octets
+            yield early.pop(tag)
+
+
+def _octets(command: Command) -> int:
+    return sum(len(part.octets if isinstance(part, Literal) else part) + 1 for part in command)
+
+
+def _flag_list(flags: Flags) -> bytes:
+    return b"(" + " ".join(sorted(flags)).encode("ascii") + b")"
