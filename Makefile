@@ -1,1 +1,32 @@
 .DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help venv demo test test-debian lint bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+venv: ## Make .venv with everything that development needs
+	@$(PYTHON) scripts/bootstrap.py
+
+demo: venv ## Sort a demo mailbox with the real program; DEMO_HOLD=1 keeps it up for a mail client
+	@$(BIN)/python scripts/demo/run
+
+test: venv ## Run all tests; parts whose servers are not installed are skipped, saying so
+	@$(BIN)/python -m pytest
+
+test-debian: venv ## Run the integration tests on Debian's PostgreSQL instead of the embedded one
+	@EMAIL_AGENT_TEST_POSTGRES=debian $(BIN)/python -m pytest tests/integration
+
+lint: venv ## Check style, types and the direction of imports
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@PYTHONPATH=. $(BIN)/lint-imports
+
+bench: venv ## Measure against imapfilter; rows go to build/bench/
+	@$(BIN)/python scripts/bench
+
+clean: ## Remove what the other targets made, but neither .venv nor var/
+	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

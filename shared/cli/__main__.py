@@ -1,0 +1,5 @@
+"""Start the command line: python -m shared.cli."""
+
+from shared.cli.app import main
+
+main()

@@ -1,0 +1,154 @@
+"""The order of the calls of one sync."""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from shared.batch import Batch
+from shared.chain.answers import Answer
+from shared.chain.sync import Sync
+from shared.errors import DatabaseDown
+
+RUN = uuid.UUID(int=1)
+
+
+@dataclass
+class FakeFunctions:
+    """Answers each function from its own script; the last line answers for ever."""
+
+    fetch: list[dict[str, Any]]
+    rules: list[dict[str, Any]] = field(default_factory=lambda: [{}])
+    apply: list[dict[str, Any]] = field(default_factory=lambda: [{"outcome": "done"}])
+    calls: list[tuple[str, Batch]] = field(default_factory=list)
+
+    def call(self, function: str, batch: Batch) -> Answer:
+        self.calls.append((function, batch))
+        script = {"fetch-batch": self.fetch, "classify-rules": self.rules, "apply-actions": self.apply}[function]
+        line = script.pop(0) if len(script) > 1 else script[0]
+        if line is None:
+            raise DatabaseDown
+        return Answer(account=batch.account, run=batch.run, stage=function, **line)
+
+    @property
+    def order(self) -> list[str]:
+        return [function for function, _ in self.calls]
+
+    @property
+    def finals(self) -> list[bool]:
+        return [batch.final for _, batch in self.calls]
+
+
+def sync(functions: FakeFunctions, **asked: Any) -> Sync:
+    return Sync(functions=functions, batch=Batch(account="work", run=RUN, **asked))
+
+
+NEWS = {"counts": {"fetched": 2, "to_classify": 2}}
+
+
+def test_idle_sync_is_one_call() -> None:
+    """With nothing new and nothing pending the fetch call closes the run."""
+    functions = FakeFunctions(fetch=[{"outcome": "done", "counts": {"fetched": 0, "uncertain": 7}}])
+
+    summary = sync(functions).run()
+
+    assert (["fetch-batch"], [True]) == (functions.order, functions.finals)
+    assert ("done", 0) == (summary.outcome, summary.as_json()["counts"]["uncertain"])
+
+
+def test_new_mail_is_fetched_classified_and_filed() -> None:
+    """Three calls sort what one fetch can hold; the last closes the run."""
+    functions = FakeFunctions(fetch=[NEWS])
+
+    sync(functions).run()
+
+    assert ["fetch-batch", "classify-rules", "apply-actions"] == functions.order
+    assert functions.finals[-1]
+
+
+def test_every_stage_is_called_until_it_has_no_more() -> None:
+    """`more` is followed stage by stage, new mail first applied, then the next fetched."""
+    functions = FakeFunctions(
+        fetch=[NEWS | {"more": True}, NEWS], rules=[{"more": True}, {}], apply=[{"more": True}, {"outcome": "done"}]
+    )
+
+    sync(functions).run()
+
+    f, r, a = "fetch-batch", "classify-rules", "apply-actions"
+    assert [f, r, r, a, a, f, r, a] == functions.order
+    assert [True, False, False, False, False, False, False, True] == functions.finals
+
+
+def test_limit_bounds_the_whole_sync() -> None:
+    """What one fetch has read is not asked for again by the next."""
+    functions = FakeFunctions(fetch=[{"counts": {"fetched": 2, "known": 1, "to_classify": 2}, "more": True}])
+
+    sync(functions, limit=5).run()
+
+    assert [5, 2] == [batch.limit for function, batch in functions.calls if function == "fetch-batch"]
+
+
+def test_dry_run_ends_with_the_plan() -> None:
+    """A dry run asks apply-actions for its plan even when nothing is new."""
+    functions = FakeFunctions(fetch=[{"counts": {}}], apply=[{"outcome": "done", "plan": [{"mails": 3}]}])
+
+    summary = sync(functions, dry_run=True).run()
+
+    assert ([{"mails": 3}], True) == (summary.plan, summary.as_json()["dry_run"])
+    assert all(batch.dry_run for _, batch in functions.calls)
+
+
+def test_confirmation_reaches_apply_once() -> None:
+    """The held run is named to apply-actions in its first call, and to nobody else."""
+    held = uuid.UUID(int=9)
+    functions = FakeFunctions(fetch=[{"counts": {}}], apply=[{"more": True}, {"outcome": "done"}])
+
+    sync(functions, confirm=held).run()
+
+    assert [None, held, None] == [batch.confirm for _, batch in functions.calls]
+
+
+@pytest.mark.parametrize("outcome", ["held", "paused"])
+def test_a_stop_ends_the_sync(outcome: str) -> None:
+    """A held or paused account is not read on."""
+    functions = FakeFunctions(fetch=[NEWS | {"more": True}], apply=[{"outcome": outcome}])
+
+    assert outcome == sync(functions).run().outcome
+    assert "apply-actions" == functions.order[-1]
+
+
+def test_paused_account_is_one_call() -> None:
+    """A pause is told by the first function, and nothing else is called."""
+    functions = FakeFunctions(fetch=[{"outcome": "paused"}])
+
+    assert "paused" == sync(functions).run().outcome
+    assert ["fetch-batch"] == functions.order
+
+
+def test_the_run_s_own_totals_win() -> None:
+    """The last call's counts are of the whole run, and are not added to what the chain saw."""
+    whole = {"counts": {"fetched": 2, "applied": 2}, "decided_by": {"rule:a": 2}, "outcome": "done", "imap_commands": 4}
+    functions = FakeFunctions(fetch=[NEWS | {"imap_commands": 3}], apply=[whole])
+
+    document = sync(functions).run().as_json()
+
+    assert (2, {"rule:a": 2}, 7) == (document["counts"]["applied"], document["decided_by"], document["imap_commands"])
+    assert "to_classify" not in document["counts"]
+
+
+def test_undo_is_called_until_all_is_back() -> None:
+    """An undo repeats its call until nothing more is to be taken back."""
+    functions = FakeFunctions(fetch=[], apply=[{"more": True, "counts": {"kept": 1}}, {"counts": {"kept": 2}}])
+
+    summary = sync(functions).undo(uuid.UUID(int=9))
+
+    assert ([uuid.UUID(int=9)] * 2, 3) == ([batch.undo for _, batch in functions.calls], summary.counts["kept"])
+
+
+def test_an_outage_that_does_not_end_is_told() -> None:
+    """The client's last error ends the sync."""
+    functions = FakeFunctions(fetch=[NEWS], rules=[None])  # type: ignore[list-item]
+
+    with pytest.raises(DatabaseDown):
+        sync(functions).run()
