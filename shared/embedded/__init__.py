@@ -1,0 +1,1 @@
+"""Servers that email-agent brings along for a first run and for tests."""

@@ -1,0 +1,178 @@
+"""Accounts as their owners configured them, and the pause that stops everything."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from psycopg.rows import DictRow
+
+from shared.errors import Conflict, NotFound
+from shared.records import Account, Mode, Tls
+from shared.store.database import Database
+
+MAX_ERROR_CHARACTERS = 500
+MAX_ACTIONS_PER_HOUR = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountState:
+    """How an account is doing; `counts` are mails by status, and by filing as `filing:<name>`."""
+
+    account: Account
+    last_success_at: dt.datetime | None
+    last_error: str | None
+    consecutive_failures: int
+    counts: Mapping[str, int]
+
+
+class Accounts:
+    """Rows of `accounts`, and the one row of `global_pause`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(
+        self,
+        *,
+        name: str,
+        host: str,
+        port: int,
+        tls: Tls,
+        username: str,
+        secret: bytes,
+        mode: Mode = Mode.OBSERVE,
+        mailboxes: Sequence[str] = ("INBOX",),
+        max_actions_per_hour: int = MAX_ACTIONS_PER_HOUR,
+        plaintext_allowed: bool = False,
+        copy_without_expunge: bool = False,
+        ca_file: str | None = None,
+        provider: str | None = None,
+    ) -> Account:
+        """Note a new account; `secret` comes encrypted. Conflict if the name is taken."""
+        with self._database.transaction() as transaction:
+            row = transaction.one(
+                "create_account",
+                name=name,
+                host=host,
+                port=port,
+                tls=str(tls),
+                username=username,
+                secret=secret,
+                mode=str(mode),
+                mailboxes=list(mailboxes),
+                max_actions_per_hour=max_actions_per_hour,
+                plaintext_allowed=plaintext_allowed,
+                copy_without_expunge=copy_without_expunge,
+                ca_file=ca_file,
+                provider=provider,
+            )
+        if row is None:
+            raise Conflict(f"there is an account {name!r} already")
+        return _account(row)
+
+    def get(self, name: str) -> Account:
+        """Return an account by name."""
+        with self._database.transaction() as transaction:
+            row = transaction.one("read_account", name=name)
+        if row is None:
+            raise NotFound("there is no such account")
+        return _account(row)
+
+    def list(self) -> list[Account]:
+        """Return all accounts, by name."""
+        with self._database.transaction() as transaction:
+            return [_account(row) for row in transaction.all("list_accounts")]
+
+    def states(self) -> Sequence[AccountState]:
+        """Return how each account is doing, by name."""
+        with self._database.transaction() as transaction:
+            counts: dict[int, Counter[str]] = {}
+            for row in transaction.all("count_account_mails"):
+                mails = counts.setdefault(row["account_id"], Counter())
+                mails[row["status"]] += row["mails"]
+                mails[f"filing:{row['filing']}"] += row["mails"]
+            return [_state(row, counts.get(row["id"], {})) for row in transaction.all("list_accounts")]
+
+    def set_mode(self, account_id: int, mode: Mode, *, approve: str | None = None, at_least: int = 0) -> int:
+        """Set what the owner allows; return the number of moves approved with it.
+
+        To `apply`, `approve` is `all` (what waits now, by number, and `at_least` so many: mail that was not read yet)
+        or `new` (what waits now is kept where it is).
+        """
+        with self._database.transaction() as transaction:
+            approved = 0
+            if mode is Mode.APPLY and approve == "new":
+                transaction.run("keep_pending", account_id=account_id)
+            elif mode is Mode.APPLY and approve == "all":
+                approved = max(at_least, int(transaction.value("count_waiting_moves", account_id=account_id)))
+            if not transaction.one("set_mode", account_id=account_id, mode=str(mode), approved_moves=approved):
+                raise NotFound("there is no such account")
+        return approved
+
+    def waiting_moves(self, account_id: int) -> int:
+        """Return how many mails wait to be moved: the number an owner approves."""
+        with self._database.transaction() as transaction:
+            return int(transaction.value("count_waiting_moves", account_id=account_id))
+
+    def paused(self) -> bool:
+        """Whether nothing at all of any account is carried out."""
+        with self._database.transaction() as transaction:
+            return bool(transaction.value("read_pause"))
+
+    def pause(self) -> None:
+        """Stop everything."""
+        self._set_pause(paused=True)
+
+    def resume(self) -> None:
+        """End the pause."""
+        self._set_pause(paused=False)
+
+    def record_success(self, account_id: int) -> None:
+        """Note that a sync went well."""
+        with self._database.transaction() as transaction:
+            transaction.run("record_success", account_id=account_id)
+
+    def record_failure(self, account_id: int, error: str) -> None:
+        """Note why a sync failed."""
+        with self._database.transaction() as transaction:
+            transaction.run("record_failure", account_id=account_id, error=error[:MAX_ERROR_CHARACTERS])
+
+    def delete(self, name: str) -> None:
+        """Delete an account and all that is known of it; nothing happens on its mail server."""
+        with self._database.transaction() as transaction:
+            if not transaction.one("delete_account", name=name):
+                raise NotFound("there is no such account")
+
+    def _set_pause(self, *, paused: bool) -> None:
+        with self._database.transaction() as transaction:
+            transaction.run("set_pause", paused=paused)
+
+
+def _account(row: DictRow) -> Account:
+    return Account(
+        id=row["id"],
+        name=row["name"],
+        host=row["host"],
+        port=row["port"],
+        tls=Tls(row["tls"]),
+        username=row["username"],
+        secret=row["secret"],
+        mode=Mode(row["mode"]),
+        mailboxes=tuple(row["mailboxes"]),
+        max_actions_per_hour=row["max_actions_per_hour"],
+        approved_moves=row["approved_moves"],
+        plaintext_allowed=row["plaintext_allowed"],
+        copy_without_expunge=row["copy_without_expunge"],
+        ca_file=row["ca_file"],
+    )
+
+
+def _state(row: DictRow, counts: Mapping[str, int]) -> AccountState:
+    return AccountState(
+        account=_account(row),
+        last_success_at=row["last_success_at"],
+        last_error=row["last_error"],
+        consecutive_failures=row["consecutive_failures"],
+        counts=dict(counts),
+    )

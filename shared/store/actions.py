@@ -1,0 +1,177 @@
+"""The action log: every effect is committed here before the server hears of it."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from shared.errors import EmailAgentError, NotFound, StaleClaim
+from shared.records import ActionStep, ClaimedEmail, EmailRef, Lease, Outcome
+from shared.status import ACTION_TRANSITIONS, FILING_TRANSITIONS, Filing
+from shared.store.claims import claimed_emails
+from shared.store.database import Database, Transaction
+
+FIRST_DELAY_S = 60.0
+LONGEST_DELAY_S = 3600.0
+CLAIMED_EDGES = [
+    (was, became)
+    for was in (Filing.APPLYING, Filing.APPLIED)
+    for became in sorted(FILING_TRANSITIONS[was] | ({Filing.APPLIED} if was is Filing.APPLIED else set()))
+]
+"""What may become of a claimed mail; an undo that could not be done leaves it applied."""
+
+
+class Actions:
+    """Rows of `actions`, and the filing of mails; a mail is given up after `max_attempts` of its own."""
+
+    def __init__(self, database: Database, *, max_attempts: int) -> None:
+        self._database = database
+        self._max_attempts = max_attempts
+
+    def claim(self, account_id: int, mailbox: str, limit: int, lease: Lease, run: uuid.UUID) -> list[ClaimedEmail]:
+        """Claim pending mails of one mailbox under the lease, their decided actions planned; counts an attempt.
+
+        A mail whose attempts are used up becomes `failed` instead.
+        """
+        where = {"account_id": account_id, "mailbox": mailbox, "run": run}
+        with self._database.transaction() as transaction:
+            expires_at = _expiry(transaction, lease)
+            transaction.run("fail_used_up", **where, max_attempts=self._max_attempts)
+            before = {row["id"] for row in transaction.all("list_claimed", token=lease.token)}
+            transaction.run("claim_pending", **where, limit=limit, token=lease.token, expires_at=expires_at)
+            ids = [row["id"] for row in transaction.all("list_claimed", token=lease.token) if row["id"] not in before]
+            return claimed_emails(transaction, lease.token, ids)
+
+    def claim_undo(self, account_id: int, run: uuid.UUID | None, lease: Lease) -> list[ClaimedEmail]:
+        """Claim what `run` applied, with reverse actions planned; with None, undos that were begun and not finished."""
+        where = {"account_id": account_id, "token": lease.token}
+        with self._database.transaction() as transaction:
+            where["expires_at"] = _expiry(transaction, lease)
+            if run is None:
+                ids = [row["id"] for row in transaction.all("claim_begun_undos", **where)]
+            else:
+                ids = [row["id"] for row in transaction.all("claim_applied", **where, undone_run=run)]
+                transaction.run("plan_reverse", ids=ids, decision_id=uuid.uuid4())
+            return claimed_emails(transaction, lease.token, ids)
+
+    def stale(self, account_id: int, lease: Lease) -> list[ClaimedEmail]:
+        """Take over mails whose worker died, with all their unfinished actions; the lease keeps other workers away."""
+        with self._database.transaction() as transaction:
+            expires_at = _expiry(transaction, lease)
+            rows = transaction.all("take_over", account_id=account_id, token=lease.token, expires_at=expires_at)
+            return claimed_emails(transaction, lease.token, [row["id"] for row in rows])
+
+    def advance(self, lease: Lease, steps: Sequence[ActionStep]) -> None:
+        """Commit steps in the log; StaleClaim if any mail is not ours or any action not in its `was`."""
+        with self._database.transaction() as transaction:
+            _advance(transaction, lease, steps)
+
+    def finish(self, lease: Lease, steps: Sequence[ActionStep], outcomes: Sequence[Outcome], run: uuid.UUID) -> None:
+        """Commit last steps, the new filing and place of each mail, an event each; claims end here."""
+        with self._database.transaction() as transaction:
+            _advance(transaction, lease, steps)
+            if not outcomes:
+                return
+            rows = _outcome_columns(transaction, outcomes)
+            transaction.run("note_mailboxes", ids=rows["ids"], mailboxes=rows["mailboxes"])
+            changed = transaction.value(
+                "finish_emails",
+                **rows,
+                edges_was=[str(was) for was, _ in CLAIMED_EDGES],
+                edges_became=[str(became) for _, became in CLAIMED_EDGES],
+                token=lease.token,
+                run=run,
+                first_delay_s=FIRST_DELAY_S,
+                longest_delay_s=LONGEST_DELAY_S,
+            )
+            if changed != len(outcomes):
+                raise StaleClaim
+
+    def give_back(self, lease: Lease) -> None:
+        """A dependency failed while commands were open: the attempt does not count, the claim stays to its expiry."""
+        with self._database.transaction() as transaction:
+            transaction.run("give_back", token=lease.token)
+
+    def plan(self, account_id: int) -> list[tuple[str, str, str, int]]:
+        """Return what waits to be done: (mailbox, kind, target, mails), the mailbox that waits longest first."""
+        with self._database.transaction() as transaction:
+            rows = transaction.all("plan", account_id=account_id)
+        return [(row["mailbox"], row["kind"], row["target"], row["mails"]) for row in rows]
+
+    def pending_moves(self, account_id: int, mailbox: str) -> int:
+        """Count the mails of a mailbox that wait to be moved."""
+        with self._database.transaction() as transaction:
+            return int(transaction.value("count_pending_moves", account_id=account_id, mailbox=mailbox))
+
+    def hold_pending(self, account_id: int, mailbox: str, run: uuid.UUID) -> int:
+        """Hold the pending moves of a mailbox until their owner confirms; return their number."""
+        with self._database.transaction() as transaction:
+            return int(transaction.value("hold_pending", account_id=account_id, mailbox=mailbox, run=run))
+
+    def allowance(self, account_id: int) -> int:
+        """Return how many mails the hourly cap still allows."""
+        with self._database.transaction() as transaction:
+            allowed = transaction.value("count_allowance", account_id=account_id)
+        if allowed is None:
+            raise NotFound("there is no such account")
+        return int(allowed)
+
+
+def _expiry(transaction: Transaction, lease: Lease) -> Any:
+    expires_at = transaction.value("claim_expiry", name=lease.name, token=lease.token)
+    if expires_at is None:
+        raise StaleClaim
+    return expires_at
+
+
+def _advance(transaction: Transaction, lease: Lease, steps: Sequence[ActionStep]) -> None:
+    if not steps:
+        return
+    for was, became in {(step.was, step.became) for step in steps}:
+        if became not in ACTION_TRANSITIONS[was]:
+            raise EmailAgentError(f"an action cannot go from {was} to {became}")
+    sources = [step.source for step in steps]
+    changed = transaction.value(
+        "advance_actions",
+        lease=lease.name,
+        token=lease.token,
+        ids=[step.action_id for step in steps],
+        was=[str(step.was) for step in steps],
+        became=[str(step.became) for step in steps],
+        source_mailboxes=[source and source.mailbox for source in sources],
+        source_uidvalidities=[source and source.uidvalidity for source in sources],
+        source_uids=[source and source.uid for source in sources],
+        source_flags=[None if step.source_flags is None else " ".join(sorted(step.source_flags)) for step in steps],
+        target_mailboxes=[step.target_mailbox for step in steps],
+        target_uidvalidities=[step.target_uidvalidity for step in steps],
+        target_uidnexts=[step.target_uidnext for step in steps],
+        target_uids=[step.target_uid for step in steps],
+        errors=[step.error for step in steps],
+    )
+    if changed != len(steps):
+        raise StaleClaim
+
+
+def _outcome_columns(transaction: Transaction, outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
+    """Return the outcomes as columns, each with its new place; (None, None, None) leaves the place as it is."""
+    unknown = [outcome.email_id for outcome in outcomes if outcome.ref_unknown and outcome.ref is None]
+    moved = {row["email_id"]: row for row in transaction.all("moved_to", ids=unknown)} if unknown else {}
+    places = [_place(outcome.ref, outcome.ref_unknown, moved.get(outcome.email_id)) for outcome in outcomes]
+    return {
+        "ids": [outcome.email_id for outcome in outcomes],
+        "became": [str(outcome.became) for outcome in outcomes],
+        "why": [outcome.why for outcome in outcomes],
+        "by": [outcome.by for outcome in outcomes],
+        "mailboxes": [mailbox for mailbox, _, _ in places],
+        "uidvalidities": [uidvalidity for _, uidvalidity, _ in places],
+        "uids": [uid for _, _, uid in places],
+    }
+
+
+def _place(
+    ref: EmailRef | None, unknown: bool, moved: dict[str, Any] | None
+) -> tuple[str | None, int | None, int | None]:
+    if ref is not None:
+        return ref.mailbox, ref.uidvalidity, None if unknown else ref.uid
+    if moved is not None:
+        return moved["target_mailbox"], moved["target_uidvalidity"], None
+    return None, None, None

@@ -1,0 +1,110 @@
+"""The connection pool, transactions, and the one place where PostgreSQL's errors become ours."""
+
+import contextlib
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import psycopg
+from psycopg import errors
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool
+
+from shared.errors import Conflict, DatabaseDown, EmailAgentError, NotFound
+from shared.store.queries import queries
+
+POOL_TIMEOUT_S = 10.0
+OPTIONS = "-c statement_timeout=120s -c lock_timeout=30s -c client_min_messages=warning -c timezone=UTC"
+
+Clock = Callable[[], dt.datetime]
+Connection = psycopg.Connection[DictRow]
+Cursor = psycopg.Cursor[DictRow]
+
+
+@contextlib.contextmanager
+def our_errors() -> Iterator[None]:
+    """Map the driver's errors to ours; texts name no row, because a row is somebody's mail."""
+    try:
+        yield
+    except errors.DiskFull as error:
+        raise DatabaseDown("the database's disk is full") from error
+    except errors.UniqueViolation as error:
+        raise Conflict(f"this exists already ({error.diag.constraint_name})") from error
+    except errors.ForeignKeyViolation as error:
+        raise NotFound(f"it refers to something that is gone ({error.diag.constraint_name})") from error
+    except errors.QueryCanceled as error:
+        raise DatabaseDown("the database took too long") from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise DatabaseDown(f"PostgreSQL cannot be reached ({error.sqlstate or type(error).__name__})") from error
+    except psycopg.Error as error:
+        what = error.diag.constraint_name or error.diag.message_primary or type(error).__name__
+        raise EmailAgentError(f"PostgreSQL refused a statement ({error.sqlstate}: {what})") from error
+
+
+class Transaction:
+    """One open transaction that runs named queries; `%(now)s` is the injected time, or NULL for the server's."""
+
+    def __init__(self, connection: Connection, now: dt.datetime | None) -> None:
+        self.connection = connection
+        self.now = now
+
+    def run(self, name: str, /, **parameters: Any) -> Cursor:
+        """Execute the query `name`."""
+        return self.connection.execute(queries()[name], parameters | {"now": self.now})
+
+    def all(self, name: str, /, **parameters: Any) -> list[DictRow]:
+        """Return all rows."""
+        return self.run(name, **parameters).fetchall()
+
+    def one(self, name: str, /, **parameters: Any) -> DictRow | None:
+        """Return the first row, if there is one."""
+        return self.run(name, **parameters).fetchone()
+
+    def value(self, name: str, /, **parameters: Any) -> Any:
+        """Return the first column of the first row; None without a row."""
+        row = self.one(name, **parameters)
+        return None if row is None else next(iter(row.values()))
+
+    def copy(self, name: str, rows: str) -> None:
+        """Run a COPY … FROM STDIN with all rows in one write."""
+        with self.connection.cursor().copy(queries()[name]) as copy:
+            copy.write(rows)
+
+
+class Database:
+    """The pool; `clock` replaces the server's time, for tests."""
+
+    def __init__(self, url: str, *, pool_size: int, clock: Clock | None = None) -> None:
+        self._clock = clock
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            url,
+            connection_class=psycopg.Connection[DictRow],
+            kwargs={"row_factory": dict_row, "options": OPTIONS, "connect_timeout": 5, "prepare_threshold": None},
+            min_size=1,
+            max_size=pool_size,
+            num_workers=1,
+            timeout=POOL_TIMEOUT_S,
+            check=ConnectionPool.check_connection,
+            open=True,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
+
+    @contextlib.contextmanager
+    def transaction(self, *, relaxed: bool = False) -> Iterator[Transaction]:
+        """Run one transaction, committed on a clean exit, else rolled back.
+
+        `relaxed`: a crash of the server may forget it (synchronous_commit off). Only for what is read or decided again.
+        """
+        with our_errors(), self._pool.connection() as connection:
+            transaction = Transaction(connection, self._clock() if self._clock else None)
+            if relaxed:
+                transaction.run("relax_commit")
+            yield transaction
+
+
+def counts(row: Mapping[str, Any] | None) -> dict[str, int]:
+    """Return a row of numbers as counts."""
+    return {name: int(value or 0) for name, value in (row or {}).items()}

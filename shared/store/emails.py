@@ -1,0 +1,125 @@
+"""Mails: how they arrive, how they are classified, and what is known of each."""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from shared.errors import NotFound
+from shared.records import Checkpoint, NewEmail, StoredEmail
+from shared.rules.model import Decision
+from shared.store.arrivals import add_mails
+from shared.store.database import Database, Transaction, counts
+from shared.store.decisions import record_decisions, stored_email
+from shared.store.history import EmailHistory, read_history
+
+
+class Emails:
+    """Rows of `emails` and `mailboxes`; a mail that kills its worker `max_attempts` times is given up."""
+
+    def __init__(self, database: Database, *, max_attempts: int) -> None:
+        self._database = database
+        self._max_attempts = max_attempts
+
+    def checkpoint(self, account_id: int, mailbox: str) -> Checkpoint:
+        """Return how far a mailbox was read."""
+        with self._database.transaction() as transaction:
+            row = transaction.one("open_checkpoint", account_id=account_id, mailbox=mailbox)
+        if row is None:
+            raise NotFound("there is no such mailbox")
+        return Checkpoint(
+            mailbox_id=row["id"],
+            mailbox=row["name"],
+            uidvalidity=row["uidvalidity"],
+            uid_low=row["uid_low"],
+            uid_high=row["uid_high"],
+        )
+
+    def waiting(self, account_id: int) -> Mapping[str, int]:
+        """Count mails `to_classify` (fetched), `uncertain`, `to_apply` (pending, undo begun; 0 unless in apply)."""
+        with self._database.transaction() as transaction:
+            return counts(transaction.one("count_waiting", account_id=account_id))
+
+    def known_uids(self, account_id: int, mailbox: str, uidvalidity: int, low: int) -> set[int]:
+        """Return the UIDs from `low` on that are the place of a known mail."""
+        with self._database.transaction() as transaction:
+            rows = transaction.all(
+                "known_uids", account_id=account_id, mailbox=mailbox, uidvalidity=uidvalidity, low=low
+            )
+        return {row["uid"] for row in rows}
+
+    def add(
+        self, account_id: int, mails: Sequence[NewEmail], checkpoint: Checkpoint, run: uuid.UUID | None = None
+    ) -> Mapping[str, int]:
+        """Store one chunk together with the checkpoint that says so; replays add nothing.
+
+        Counts `fetched` (new rows), `returned` (filed mail that came back), `remapped` and `known`.
+        """
+        with self._database.transaction(relaxed=True) as transaction:
+            _save(transaction, checkpoint)
+            return add_mails(transaction, account_id, mails, checkpoint, run)
+
+    def forget_uidvalidity(self, checkpoint: Checkpoint, uidvalidity: int) -> Checkpoint:
+        """Start reading a mailbox anew under another UIDVALIDITY."""
+        anew = replace(checkpoint, uidvalidity=uidvalidity, uid_low=None, uid_high=None)
+        with self._database.transaction() as transaction:
+            _save(transaction, anew)
+        return anew
+
+    def end_remap(self, checkpoint: Checkpoint) -> int:
+        """Once a mailbox is read to its end: what was pending under an older UIDVALIDITY has vanished."""
+        with self._database.transaction() as transaction:
+            return int(
+                transaction.value("end_remap", mailbox_id=checkpoint.mailbox_id, uidvalidity=checkpoint.uidvalidity)
+            )
+
+    def classify(
+        self,
+        account_id: int,
+        limit: int,
+        decide: Callable[[StoredEmail], Decision],
+        rule_set_id: int,
+        run: uuid.UUID | None = None,
+    ) -> Mapping[str, int]:
+        """Claim up to `limit` fetched mails, decide and record, in ONE transaction; counts by status and `claimed`."""
+        with self._database.transaction(relaxed=True) as transaction:
+            mails = [stored_email(row) for row in transaction.all("lock_fetched", account_id=account_id, limit=limit)]
+            decisions = {mail.id: decide(mail) for mail in mails}
+            recorded = record_decisions(transaction, decisions, token=None, rule_set_id=rule_set_id, run=run)
+        return {"claimed": len(mails), **recorded}
+
+    def claim_careful(self, account_id: int, limit: int, seconds: float, token: uuid.UUID) -> list[StoredEmail]:
+        """Commit a claim before deciding; a mail of a dead claim comes alone, and fails with its last attempt."""
+        claim = {"account_id": account_id, "token": token, "seconds": seconds}
+        with self._database.transaction() as transaction:
+            transaction.run("fail_poison", account_id=account_id, max_attempts=self._max_attempts)
+            if transaction.one("claim_dead", **claim) is None:
+                transaction.run("claim_fresh", **claim, limit=limit)
+            return [stored_email(row) for row in transaction.all("read_claimed", token=token)]
+
+    def record_careful(
+        self,
+        token: uuid.UUID,
+        decisions: Mapping[int, Decision],
+        rule_set_id: int,
+        run: uuid.UUID | None = None,
+    ) -> Mapping[str, int]:
+        """Record decisions on mail claimed by `token`; StaleClaim and no change if one is no longer ours."""
+        with self._database.transaction(relaxed=True) as transaction:
+            return record_decisions(transaction, decisions, token=token, rule_set_id=rule_set_id, run=run)
+
+    def get(self, mail: str) -> EmailHistory:
+        """Return all that is known of a mail, by id or Message-ID (of twins the one that came last)."""
+        with self._database.transaction() as transaction:
+            return read_history(transaction, mail)
+
+
+def _save(transaction: Transaction, checkpoint: Checkpoint) -> None:
+    saved = transaction.one(
+        "save_checkpoint",
+        mailbox_id=checkpoint.mailbox_id,
+        uidvalidity=checkpoint.uidvalidity,
+        uid_low=checkpoint.uid_low,
+        uid_high=checkpoint.uid_high,
+    )
+    if saved is None:
+        raise NotFound("there is no such mailbox")

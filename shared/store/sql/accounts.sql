@@ -1,0 +1,73 @@
+-- create_account --
+-- Note an account as its owner configured it.
+INSERT INTO accounts (
+    name, provider, host, port, tls, username, secret, mode, mailboxes, max_actions_per_hour, plaintext_allowed,
+    copy_without_expunge, ca_file
+)
+VALUES (
+    %(name)s, %(provider)s, %(host)s, %(port)s, %(tls)s, %(username)s, %(secret)s, %(mode)s, %(mailboxes)s,
+    %(max_actions_per_hour)s, %(plaintext_allowed)s, %(copy_without_expunge)s, %(ca_file)s
+)
+RETURNING *;
+
+-- read_account --
+-- Read one account by name.
+SELECT * FROM accounts WHERE name = %(name)s;
+
+-- list_accounts --
+-- Read all accounts in the order of their names.
+SELECT * FROM accounts ORDER BY name;
+
+-- set_mode --
+-- Set what the owner allows, and how many moves are approved with it.
+UPDATE accounts SET mode = %(mode)s, approved_moves = %(approved_moves)s WHERE id = %(account_id)s RETURNING id;
+
+-- count_waiting_moves --
+-- Count the mails of an account that wait to be moved.
+SELECT count(*) FROM emails
+WHERE account_id = %(account_id)s AND filing = 'pending' AND actions @> '[{"kind": "move"}]';
+
+-- keep_pending --
+-- Leave what waits where it is: pending -> kept.
+WITH changed AS (
+    UPDATE emails SET filing = 'kept', next_attempt_at = NULL
+    WHERE account_id = %(account_id)s AND filing = 'pending'
+    RETURNING id
+)
+INSERT INTO email_events (email_id, what, was, became, why, by, at)
+SELECT id, 'filing', 'pending', 'kept', 'only new mail approved', 'person',
+    coalesce(%(now)s::timestamptz, clock_timestamp())
+FROM changed;
+
+-- read_pause --
+-- Read the global pause.
+SELECT paused FROM global_pause;
+
+-- set_pause --
+-- Set the global pause.
+UPDATE global_pause SET paused = %(paused)s;
+
+-- record_success --
+-- Note that a sync of an account went well.
+UPDATE accounts
+SET last_success_at = coalesce(%(now)s::timestamptz, clock_timestamp()), last_error = NULL, consecutive_failures = 0
+WHERE id = %(account_id)s;
+
+-- record_failure --
+-- Note why a sync of an account failed.
+UPDATE accounts
+SET last_error = %(error)s, consecutive_failures = consecutive_failures + 1
+WHERE id = %(account_id)s;
+
+-- delete_account --
+-- Delete an account and, by its foreign keys, all of its mail, events and actions.
+WITH ended AS (
+    DELETE FROM leases USING accounts WHERE accounts.name = %(name)s AND leases.name = 'sync:' || accounts.id
+)
+DELETE FROM accounts WHERE name = %(name)s RETURNING id;
+
+-- count_account_mails --
+-- Count the mails of every account by status and filing.
+SELECT account_id, status::text AS status, filing::text AS filing, count(*) AS mails
+FROM emails
+GROUP BY account_id, status, filing;

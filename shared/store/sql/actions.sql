@@ -1,0 +1,252 @@
+-- claim_expiry --
+-- Read when our lease ends; no row when it ended or is another's.
+SELECT expires_at FROM leases
+WHERE name = %(name)s AND token = %(token)s::uuid AND expires_at > coalesce(%(now)s::timestamptz, clock_timestamp());
+
+-- fail_used_up --
+-- Mail whose attempts are used up: pending -> applying -> failed.
+WITH changed AS (
+    UPDATE emails SET filing = 'failed', next_attempt_at = NULL
+    WHERE account_id = %(account_id)s
+        AND filing = 'pending'
+        AND attempts >= %(max_attempts)s
+        AND mailbox_id = (SELECT id FROM mailboxes WHERE account_id = %(account_id)s AND name = %(mailbox)s)
+        AND (next_attempt_at IS NULL OR next_attempt_at <= coalesce(%(now)s::timestamptz, clock_timestamp()))
+    RETURNING id
+)
+INSERT INTO email_events (email_id, run_id, what, was, became, why, by, at)
+SELECT id, %(run)s::uuid, 'filing', event.was, event.became, 'attempts used up', 'apply-actions',
+    coalesce(%(now)s::timestamptz, clock_timestamp())
+FROM changed
+CROSS JOIN LATERAL (VALUES (1, 'pending', 'applying'), (2, 'applying', 'failed')) AS event (nth, was, became)
+ORDER BY id, event.nth;
+
+-- claim_pending --
+-- Claim pending mail of one mailbox, oldest row first: pending -> applying, its decided actions planned.
+WITH free AS (
+    SELECT id FROM emails
+    WHERE account_id = %(account_id)s
+        AND filing = 'pending'
+        AND mailbox_id = (SELECT id FROM mailboxes WHERE account_id = %(account_id)s AND name = %(mailbox)s)
+        AND (next_attempt_at IS NULL OR next_attempt_at <= coalesce(%(now)s::timestamptz, clock_timestamp()))
+    ORDER BY id
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE emails
+    SET filing = 'applying',
+        claim_token = %(token)s::uuid,
+        claim_expires_at = %(expires_at)s,
+        attempts = attempts + 1,
+        next_attempt_at = NULL
+    FROM free
+    WHERE emails.id = free.id AND emails.filing = 'pending'
+    RETURNING emails.id, emails.account_id, emails.decision_id, emails.actions
+), logged AS (
+    INSERT INTO email_events (email_id, run_id, what, was, became, why, by, at)
+    SELECT id, %(run)s::uuid, 'filing', 'pending', 'applying', 'claimed', 'apply-actions',
+        coalesce(%(now)s::timestamptz, clock_timestamp())
+    FROM claimed
+), planned AS (
+    INSERT INTO actions (email_id, account_id, run_id, decision_id, position, kind, target, changed_at)
+    SELECT claimed.id, claimed.account_id, %(run)s::uuid, claimed.decision_id, decided.position,
+        (decided.action ->> 'kind')::action_kind, decided.action ->> 'target',
+        coalesce(%(now)s::timestamptz, clock_timestamp())
+    FROM claimed
+    CROSS JOIN LATERAL jsonb_array_elements(claimed.actions) WITH ORDINALITY AS decided (action, position)
+    ON CONFLICT (email_id, decision_id, kind, target) DO UPDATE
+        SET run_id = excluded.run_id
+        WHERE actions.state NOT IN ('done', 'done_source_left', 'refused', 'abandoned')
+)
+SELECT count(*) FROM claimed;
+
+-- read_claimed_emails --
+-- Read the mails claimed under a lease, oldest row first; `filing` applied means that an earlier filing is taken back.
+SELECT emails.id, mailboxes.name AS mailbox, emails.uidvalidity, emails.uid, emails.identity_hash, emails.attempts,
+    emails.filing, emails.decision_id
+FROM emails
+JOIN mailboxes ON mailboxes.id = emails.mailbox_id
+WHERE emails.claim_token = %(token)s::uuid AND emails.id = ANY (%(ids)s)
+ORDER BY emails.id;
+
+-- list_claimed --
+-- Name the mails claimed under a lease.
+SELECT id FROM emails WHERE claim_token = %(token)s::uuid AND filing = 'applying' ORDER BY id;
+
+-- read_actions --
+-- Read the actions of mails in their order: flags first, the move last.
+SELECT * FROM actions WHERE email_id = ANY (%(ids)s) ORDER BY email_id, kind = 'move', position, id;
+
+-- take_over --
+-- Take mail whose worker died under our lease; what was done to it only its actions know.
+UPDATE emails SET claim_token = %(token)s::uuid, claim_expires_at = %(expires_at)s
+WHERE account_id = %(account_id)s AND claim_token <> %(token)s::uuid AND filing IN ('applying', 'applied')
+RETURNING id;
+
+-- advance_actions --
+-- Commit steps of the action log on mail claimed under our lease; a step that sends needs the lease alive.
+WITH step AS (
+    SELECT *
+    FROM unnest(
+        %(ids)s::bigint[], %(was)s::text[], %(became)s::text[], %(source_mailboxes)s::text[],
+        %(source_uidvalidities)s::bigint[], %(source_uids)s::bigint[], %(source_flags)s::text[],
+        %(target_mailboxes)s::text[], %(target_uidvalidities)s::bigint[], %(target_uidnexts)s::bigint[],
+        %(target_uids)s::bigint[], %(errors)s::text[]
+    ) AS row (
+        id, was, became, source_mailbox, source_uidvalidity, source_uid, source_flags, target_mailbox,
+        target_uidvalidity, target_uidnext, target_uid, error
+    )
+), alive AS (
+    SELECT EXISTS (
+        SELECT FROM leases
+        WHERE name = %(lease)s AND token = %(token)s::uuid AND expires_at > coalesce(%(now)s::timestamptz, clock_timestamp())
+    ) AS ours
+), changed AS (
+    UPDATE actions
+    SET state = step.became::action_state,
+        source_mailbox = coalesce(step.source_mailbox, actions.source_mailbox),
+        source_uidvalidity = coalesce(step.source_uidvalidity, actions.source_uidvalidity),
+        source_uid = coalesce(step.source_uid, actions.source_uid),
+        source_flags = coalesce(actions.source_flags, string_to_array(step.source_flags, ' ')),
+        target_mailbox = coalesce(step.target_mailbox, actions.target_mailbox),
+        target_uidvalidity = coalesce(step.target_uidvalidity, actions.target_uidvalidity),
+        target_uidnext = coalesce(step.target_uidnext, actions.target_uidnext),
+        target_uid = coalesce(step.target_uid, actions.target_uid),
+        error = coalesce(step.error, actions.error),
+        sent_at = CASE
+            WHEN step.became IN ('sent', 'copy_sent') THEN coalesce(%(now)s::timestamptz, clock_timestamp())
+            ELSE actions.sent_at
+        END,
+        changed_at = coalesce(%(now)s::timestamptz, clock_timestamp())
+    FROM step, emails, alive
+    WHERE actions.id = step.id
+        AND actions.state = step.was::action_state
+        AND emails.id = actions.email_id
+        AND emails.claim_token = %(token)s::uuid
+        AND (alive.ours OR step.became NOT IN ('sent', 'copy_sent', 'expunge_sent'))
+    RETURNING actions.id
+)
+SELECT count(*) FROM changed;
+
+-- note_mailboxes --
+-- Note target mailboxes on first sight.
+INSERT INTO mailboxes (account_id, name)
+SELECT DISTINCT emails.account_id, named.mailbox
+FROM unnest(%(ids)s::bigint[], %(mailboxes)s::text[]) AS named (id, mailbox)
+JOIN emails ON emails.id = named.id
+WHERE named.mailbox IS NOT NULL
+ON CONFLICT (account_id, name) DO NOTHING;
+
+-- finish_emails --
+-- Record what became of claimed mail and end the claim; only edges of the state machine, given as pairs, are taken.
+WITH outcome AS (
+    SELECT *
+    FROM unnest(
+        %(ids)s::bigint[], %(became)s::text[], %(why)s::text[], %(by)s::text[], %(mailboxes)s::text[],
+        %(uidvalidities)s::bigint[], %(uids)s::bigint[]
+    ) AS row (id, became, why, by, mailbox, uidvalidity, uid)
+), edge AS (
+    SELECT * FROM unnest(%(edges_was)s::text[], %(edges_became)s::text[]) AS row (was, became)
+), mine AS (
+    SELECT emails.id, emails.filing, outcome.became, outcome.why, outcome.by, mailboxes.id AS mailbox_id,
+        outcome.uidvalidity,
+        CASE WHEN other.id IS NULL THEN outcome.uid END AS uid -- a taken place is not ours: then it is unknown
+    FROM outcome
+    JOIN emails ON emails.id = outcome.id
+    LEFT JOIN mailboxes ON mailboxes.account_id = emails.account_id AND mailboxes.name = outcome.mailbox
+    LEFT JOIN emails AS other ON other.mailbox_id = mailboxes.id
+        AND other.uidvalidity = outcome.uidvalidity
+        AND other.uid = outcome.uid
+        AND other.id <> emails.id
+    WHERE emails.claim_token = %(token)s::uuid
+        AND (emails.filing::text, outcome.became) IN (SELECT was, became FROM edge)
+    FOR UPDATE OF emails
+), changed AS (
+    UPDATE emails
+    SET filing = mine.became::email_filing,
+        claim_token = NULL,
+        claim_expires_at = NULL,
+        attempts = CASE
+            WHEN mine.became IN ('applied', 'kept') THEN 0
+            WHEN mine.by = 'dependency' THEN greatest(emails.attempts - 1, 0)
+            ELSE emails.attempts
+        END,
+        next_attempt_at = CASE
+            WHEN mine.became = 'pending' AND mine.by = 'server'
+                THEN coalesce(%(now)s::timestamptz, clock_timestamp()) + make_interval(
+                    secs => least(%(first_delay_s)s * power(2, emails.attempts), %(longest_delay_s)s) * (0.5 + random())
+                )
+        END,
+        mailbox_id = coalesce(mine.mailbox_id, emails.mailbox_id),
+        uidvalidity = coalesce(mine.uidvalidity, emails.uidvalidity),
+        uid = CASE WHEN mine.mailbox_id IS NULL THEN emails.uid ELSE mine.uid END
+    FROM mine
+    WHERE emails.id = mine.id AND emails.filing = mine.filing AND emails.claim_token = %(token)s::uuid
+    RETURNING emails.id, mine.filing AS was, mine.became, mine.why, mine.by
+), logged AS (
+    INSERT INTO email_events (email_id, run_id, what, was, became, why, by, at)
+    SELECT id, %(run)s::uuid, 'filing', was::text, became, why, by, coalesce(%(now)s::timestamptz, clock_timestamp())
+    FROM changed
+)
+SELECT count(*) FROM changed;
+
+-- moved_to --
+-- Read where the settled moves of mails went, for those whose new UID the server did not tell.
+SELECT DISTINCT ON (email_id) email_id, target_mailbox, target_uidvalidity
+FROM actions
+WHERE email_id = ANY (%(ids)s) AND kind = 'move' AND state IN ('done', 'done_source_left')
+ORDER BY email_id, changed_at DESC, id DESC;
+
+-- give_back --
+-- A dependency failed: the attempt does not count; claims stay until they expire or are settled.
+UPDATE emails SET attempts = greatest(attempts - 1, 0) WHERE claim_token = %(token)s::uuid;
+
+-- plan --
+-- List what waits to be done: mailbox, kind, target and number of mails, the mailbox that waits longest first.
+SELECT mailboxes.name AS mailbox, decided.action ->> 'kind' AS kind, decided.action ->> 'target' AS target,
+    count(*) AS mails
+FROM emails
+JOIN mailboxes ON mailboxes.id = emails.mailbox_id
+CROSS JOIN LATERAL jsonb_array_elements(emails.actions) AS decided (action)
+WHERE emails.account_id = %(account_id)s
+    AND emails.filing = 'pending'
+    AND (emails.next_attempt_at IS NULL OR emails.next_attempt_at <= coalesce(%(now)s::timestamptz, clock_timestamp()))
+GROUP BY 1, 2, 3
+ORDER BY min(min(emails.id)) OVER (PARTITION BY mailboxes.name), mailbox, kind, target;
+
+-- count_pending_moves --
+-- Count the mails of a mailbox that wait to be moved.
+SELECT count(*)
+FROM emails
+JOIN mailboxes ON mailboxes.id = emails.mailbox_id
+WHERE emails.account_id = %(account_id)s
+    AND mailboxes.name = %(mailbox)s
+    AND emails.filing = 'pending'
+    AND emails.actions @> '[{"kind": "move"}]';
+
+-- hold_pending --
+-- The anomaly stop: pending -> held for all pending moves of a mailbox.
+WITH changed AS (
+    UPDATE emails SET filing = 'held', held_run = %(run)s::uuid
+    WHERE account_id = %(account_id)s
+        AND filing = 'pending'
+        AND mailbox_id = (SELECT id FROM mailboxes WHERE account_id = %(account_id)s AND name = %(mailbox)s)
+        AND actions @> '[{"kind": "move"}]'
+    RETURNING id
+), logged AS (
+    INSERT INTO email_events (email_id, run_id, what, was, became, why, by, at)
+    SELECT id, %(run)s::uuid, 'filing', 'pending', 'held', 'more moves than usual: waits for the owner', 'apply-actions',
+        coalesce(%(now)s::timestamptz, clock_timestamp())
+    FROM changed
+)
+SELECT count(*) FROM changed;
+
+-- count_allowance --
+-- Count how many mails the hourly cap of an account still allows.
+SELECT greatest(accounts.max_actions_per_hour - (
+    SELECT count(DISTINCT email_id) FROM actions
+    WHERE account_id = %(account_id)s
+        AND sent_at > coalesce(%(now)s::timestamptz, clock_timestamp()) - INTERVAL '1 hour'
+), 0)
+FROM accounts
+WHERE id = %(account_id)s;

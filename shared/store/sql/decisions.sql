@@ -1,0 +1,126 @@
+-- lock_fetched --
+-- Take fetched mail, newest first, for as long as this transaction lasts; dead claims are left to claim_careful.
+SELECT emails.id, accounts.name AS account, mailboxes.name AS mailbox, emails.flags, emails.internaldate, emails.size,
+    emails.headers
+FROM emails
+JOIN accounts ON accounts.id = emails.account_id
+JOIN mailboxes ON mailboxes.id = emails.mailbox_id
+WHERE emails.account_id = %(account_id)s AND emails.status = 'fetched' AND emails.claim_token IS NULL
+ORDER BY emails.internaldate DESC, emails.uid DESC
+LIMIT %(limit)s
+FOR UPDATE OF emails SKIP LOCKED;
+
+-- record_decisions --
+-- Record decisions: fetched -> classified, uncertain or failed; with it none -> pending or kept.
+WITH decided AS (
+    SELECT *
+    FROM unnest(
+        %(ids)s::bigint[], %(statuses)s::text[], %(categories)s::text[], %(deciders)s::text[],
+        %(confidences)s::double precision[], %(reasons)s::text[], %(traces)s::text[], %(actions)s::text[],
+        %(ms)s::double precision[]
+    ) AS row (id, status, category, decided_by, confidence, reason, trace, actions, ms)
+), changed AS (
+    UPDATE emails
+    SET status = decided.status::email_status,
+        filing = (
+            CASE
+                WHEN decided.status <> 'classified' THEN 'none'
+                WHEN decided.actions = '[]' THEN 'kept'
+                ELSE 'pending'
+            END
+        )::email_filing,
+        category = decided.category,
+        decided_by = decided.decided_by,
+        confidence = decided.confidence,
+        reason = decided.reason,
+        trace = decided.trace,
+        actions = decided.actions::jsonb,
+        rule_set_id = %(rule_set_id)s,
+        decision_id = gen_random_uuid(),
+        processing_time_ms = decided.ms,
+        processed_at = CASE WHEN decided.status = 'classified' THEN coalesce(%(now)s::timestamptz, clock_timestamp()) END,
+        attempts = 0,
+        claim_token = NULL,
+        claim_expires_at = NULL
+    FROM decided
+    WHERE emails.id = decided.id
+        AND emails.status = 'fetched'
+        AND emails.filing = 'none'
+        AND emails.claim_token IS NOT DISTINCT FROM %(token)s::uuid
+    RETURNING emails.id, emails.status, emails.filing, emails.reason, coalesce(emails.decided_by, %(by)s) AS by
+), logged AS (
+    INSERT INTO email_events (email_id, run_id, what, was, became, why, by, at)
+    SELECT id, %(run)s::uuid, 'status', 'fetched', status::text, reason, by,
+        coalesce(%(now)s::timestamptz, clock_timestamp())
+    FROM changed
+    UNION ALL
+    SELECT id, %(run)s::uuid, 'filing', 'none', filing::text,
+        CASE filing WHEN 'kept' THEN 'nothing to do' ELSE 'actions decided' END, by,
+        coalesce(%(now)s::timestamptz, clock_timestamp())
+    FROM changed
+    WHERE filing <> 'none'
+)
+SELECT status::text AS status, count(*) AS mails FROM changed GROUP BY status;
+
+-- fail_poison --
+-- Mail whose claims died too often cannot be handled: fetched -> failed.
+WITH changed AS (
+    UPDATE emails
+    SET status = 'failed',
+        decided_by = 'error',
+        reason = 'attempts used up: each worker that took it died',
+        processing_time_ms = 0,
+        claim_token = NULL,
+        claim_expires_at = NULL
+    WHERE account_id = %(account_id)s
+        AND status = 'fetched'
+        AND claim_expires_at < coalesce(%(now)s::timestamptz, clock_timestamp())
+        AND attempts >= %(max_attempts)s
+    RETURNING id, reason
+)
+INSERT INTO email_events (email_id, what, was, became, why, by, at)
+SELECT id, 'status', 'fetched', 'failed', reason, 'error', coalesce(%(now)s::timestamptz, clock_timestamp()) FROM changed;
+
+-- claim_dead --
+-- Take one mail of a dead claim, alone, so that it takes no neighbour down.
+UPDATE emails
+SET claim_token = %(token)s::uuid,
+    claim_expires_at = coalesce(%(now)s::timestamptz, clock_timestamp()) + make_interval(secs => %(seconds)s),
+    attempts = attempts + 1
+WHERE id = (
+    SELECT id FROM emails
+    WHERE account_id = %(account_id)s
+        AND status = 'fetched'
+        AND claim_expires_at < coalesce(%(now)s::timestamptz, clock_timestamp())
+    ORDER BY attempts, claim_expires_at, id
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING id;
+
+-- claim_fresh --
+-- Claim fetched mail that nobody has claimed, newest first.
+WITH free AS (
+    SELECT id FROM emails
+    WHERE account_id = %(account_id)s AND status = 'fetched' AND claim_token IS NULL
+    ORDER BY internaldate DESC, uid DESC
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE emails
+SET claim_token = %(token)s::uuid,
+    claim_expires_at = coalesce(%(now)s::timestamptz, clock_timestamp()) + make_interval(secs => %(seconds)s),
+    attempts = attempts + 1
+FROM free
+WHERE emails.id = free.id
+RETURNING emails.id;
+
+-- read_claimed --
+-- Read the mails of a claim, newest first.
+SELECT emails.id, accounts.name AS account, mailboxes.name AS mailbox, emails.flags, emails.internaldate, emails.size,
+    emails.headers
+FROM emails
+JOIN accounts ON accounts.id = emails.account_id
+JOIN mailboxes ON mailboxes.id = emails.mailbox_id
+WHERE emails.claim_token = %(token)s::uuid AND emails.status = 'fetched'
+ORDER BY emails.internaldate DESC, emails.uid DESC;

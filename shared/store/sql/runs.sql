@@ -1,0 +1,102 @@
+-- open_run --
+-- Note a run when its first call arrives.
+INSERT INTO runs (id, account_id, mode, dry_run, started_at)
+SELECT %(run)s::uuid, accounts.id, accounts.mode, %(dry_run)s, coalesce(%(now)s::timestamptz, clock_timestamp())
+FROM accounts
+WHERE accounts.id = %(account_id)s
+ON CONFLICT (id) DO NOTHING;
+
+-- read_run --
+-- Read a run and how many mails it moved so far.
+SELECT runs.*, (
+    SELECT count(*) FROM actions
+    WHERE actions.run_id = runs.id
+        AND actions.kind = 'move'
+        AND actions.undoes IS NULL
+        AND actions.state IN ('done', 'done_source_left')
+) AS moved
+FROM runs
+WHERE runs.id = %(run)s::uuid;
+
+-- last_run --
+-- Name the latest run of an account.
+SELECT id FROM runs WHERE account_id = %(account_id)s ORDER BY started_at DESC LIMIT 1;
+
+-- last_filing_run --
+-- Name the latest run, of any account, that filed mail, and its account.
+SELECT runs.id, accounts.name
+FROM runs JOIN accounts ON accounts.id = runs.account_id
+WHERE EXISTS (
+    SELECT FROM email_events
+    WHERE email_events.run_id = runs.id AND what = 'filing' AND became = 'applied'
+)
+ORDER BY runs.started_at DESC
+LIMIT 1;
+
+-- close_run --
+-- Finish a run, write down what it did, and give its sync lease back.
+WITH lease AS (
+    DELETE FROM leases WHERE token = %(run)s::uuid
+)
+UPDATE runs
+SET outcome = %(outcome)s,
+    counts = %(counts)s,
+    finished_at = coalesce(%(now)s::timestamptz, clock_timestamp())
+WHERE id = %(run)s::uuid
+RETURNING id;
+
+-- use_up_approval --
+-- An approval by number is for the first run that moves mail.
+UPDATE accounts SET approved_moves = 0
+FROM runs
+WHERE runs.id = %(run)s::uuid
+    AND accounts.id = runs.account_id
+    AND accounts.approved_moves > 0
+    AND EXISTS (
+        SELECT FROM actions
+        WHERE actions.run_id = runs.id
+            AND actions.kind = 'move'
+            AND actions.undoes IS NULL
+            AND actions.state IN ('done', 'done_source_left')
+    );
+
+-- count_run --
+-- Count the events of a run by state machine and state.
+SELECT what, became, count(*) AS mails
+FROM email_events
+WHERE run_id = %(run)s::uuid AND was IS DISTINCT FROM became
+GROUP BY what, became;
+
+-- count_run_deciders --
+-- Count who decided the mails that a run classified.
+SELECT by AS name, count(*) AS mails
+FROM email_events
+WHERE run_id = %(run)s::uuid AND what = 'status' AND became = 'classified'
+GROUP BY by
+ORDER BY mails DESC, name;
+
+-- count_run_targets --
+-- Count the moves of a run by target mailbox.
+SELECT coalesce(target_mailbox, target) AS name, count(*) AS mails
+FROM actions
+WHERE run_id = %(run)s::uuid AND kind = 'move' AND undoes IS NULL AND state IN ('done', 'done_source_left')
+GROUP BY 1
+ORDER BY mails DESC, name;
+
+-- approve_run --
+-- Let a run pass the anomaly stop.
+UPDATE runs SET approved = true WHERE id = %(run)s::uuid AND account_id = %(account_id)s RETURNING id;
+
+-- confirm_held --
+-- What a run held becomes pending: held -> pending.
+WITH changed AS (
+    UPDATE emails SET filing = 'pending', held_run = NULL
+    WHERE account_id = %(account_id)s AND filing = 'held' AND held_run = %(held_run)s
+    RETURNING id
+), logged AS (
+    INSERT INTO email_events (email_id, run_id, what, was, became, why, by, at)
+    SELECT id, %(run)s::uuid, 'filing', 'held', 'pending', 'confirmed by the owner', 'person',
+        coalesce(%(now)s::timestamptz, clock_timestamp())
+    FROM changed
+)
+SELECT count(*) FROM changed;

@@ -1,0 +1,28 @@
+"""A store whose time only moves when told."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from shared.store import PostgresStore, open_store
+from tests.fixtures.postgres import database_of
+from tests.integration.store.values import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def timed_store(database_url: str, clock: Clock) -> Iterator[PostgresStore]:
+    """A store whose time is `clock`."""
+    with open_store(database_url, clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def template_store(postgres_url: str, template_database: str) -> Iterator[PostgresStore]:
+    """A store on the template itself, for tests that leave nothing in it."""
+    with open_store(database_of(postgres_url, template_database)) as opened:
+        yield opened
