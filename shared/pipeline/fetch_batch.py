@@ -145,7 +145,7 @@ class Reader:
         return total, checkpoint
 
     def _store(self, chunk: Chunk, mails: Sequence[FetchedMail]) -> Checkpoint:
-        emails = [new_email(mail) for mail in mails]
+        emails = [new_email(mail, extra_headers=self.extra_headers) for mail in mails]
         self.counts.update(self.at.store.emails.add(self.at.account.id, emails, chunk.after, self.at.run_id))
         return chunk.after
 
