@@ -1,0 +1,1 @@
+"""The demo: a self-written mailbox, sorted by the real program and counted on the IMAP server."""
