@@ -143,7 +143,8 @@ def _undo_in(at: Visit, mailbox: str, emails: Sequence[ClaimedEmail], counts: Co
         put_back(at, emails, Filing.APPLIED, "its mailbox is gone", counts, "left_alone")
         return
     ours = untouched(at, status, emails)
-    touched = [email for email in emails if email not in ours]
+    left = {email.id for email in ours}
+    touched = [email for email in emails if email.id not in left]
     put_back(at, touched, Filing.APPLIED, "changed by a person since: left alone", counts, "left_alone")
     if ours:
         carry_out(at, status, ours, counts)

@@ -20,10 +20,9 @@ A = ActionState
 
 def carry_out(at: Visit, status: MailboxStatus, emails: Sequence[ClaimedEmail], counts: Counter[str]) -> None:
     """File these mails of the selected mailbox, or leave each where it is with a reason."""
-    copied = [email for email in emails if email.move and email.move.state is A.COPIED]
-    finish_copied(at, status, copied, counts)
-    fresh = [email for email in emails if email not in copied] if copied else emails
-    ready, flags = _present(at, status, fresh, counts)
+    here = _numbered(at, status, emails, counts)
+    finish_copied(at, status, [email for email in here if _is_copied(email)], counts)
+    ready, flags = _present(at, [email for email in here if not _is_copied(email)], counts)
     if not ready:
         return
     steps = _set_flags(at, status, ready, flags)
@@ -31,21 +30,35 @@ def carry_out(at: Visit, status: MailboxStatus, emails: Sequence[ClaimedEmail], 
     _move(at, status, [email for email in ready if email.move], flags, steps, counts)
 
 
-def _present(
+def _is_copied(email: ClaimedEmail) -> bool:
+    return email.move is not None and email.move.state is A.COPIED
+
+
+def _numbered(
     at: Visit, status: MailboxStatus, emails: Sequence[ClaimedEmail], counts: Counter[str]
+) -> list[ClaimedEmail]:
+    """Keep the mails whose UIDs mean something here: the mailbox has the UIDVALIDITY they were read under."""
+    here, elsewhere = [], []
+    for email in emails:
+        numbered = email.ref is not None and email.ref.uidvalidity == status.uidvalidity
+        (here if numbered else elsewhere).append(email)
+    why = "the mailbox has a new UIDVALIDITY: the next fetch finds its mails again"
+    undoing = [email for email in elsewhere if email.undoing]
+    put_back(at, undoing, Filing.APPLIED, why, counts, "left_alone")
+    put_back(at, [email for email in elsewhere if not email.undoing], Filing.PENDING, why, counts, "pending")
+    return here
+
+
+def _present(
+    at: Visit, emails: Sequence[ClaimedEmail], counts: Counter[str]
 ) -> tuple[list[ClaimedEmail], dict[int, Flags]]:
-    """Keep the mails that exist under this UIDVALIDITY and that nobody marked deleted or a draft."""
-    here = [email for email in emails if email.ref and email.ref.uidvalidity == status.uidvalidity]
-    elsewhere = [email for email in emails if email not in here] if len(here) < len(emails) else []
-    if elsewhere:
-        why = "the mailbox has a new UIDVALIDITY: the next fetch finds its mails again"
-        undoing = [email for email in elsewhere if email.undoing]
-        put_back(at, undoing, Filing.APPLIED, why, counts, "left_alone")
-        put_back(at, [email for email in elsewhere if not email.undoing], Filing.PENDING, why, counts, "pending")
-    flags = at.session.flags([email.ref.uid for email in here if email.ref])
+    """Keep the mails that exist and that nobody marked deleted or a draft; return them with their flags."""
+    if not emails:
+        return [], {}
+    flags = at.session.flags([email.ref.uid for email in emails if email.ref])
     ready: list[ClaimedEmail] = []
     gone: defaultdict[tuple[Filing, str, str], list[ClaimedEmail]] = defaultdict(list)
-    for email in here:
+    for email in emails:
         found = flags.get(email.ref.uid) if email.ref else None
         reason = _reason_to_leave(email, found)
         if reason is None:

@@ -23,9 +23,11 @@ class Evidence:
     """What the server shows: which of the sources still exist, and which mails are new in the targets.
 
     `arrivals` maps (target mailbox, UIDVALIDITY, identity_hash) to ascending UIDs that no known mail claims.
+    `renumbered` are source mailboxes whose old UIDVALIDITY is over: of their mails nothing can be said by UID.
     """
 
     sources: frozenset[EmailRef] = frozenset()
+    renumbered: frozenset[tuple[str, int]] = frozenset()
     arrivals: Mapping[tuple[str, int, uuid.UUID], Sequence[int]] = field(default_factory=dict)
 
 
@@ -73,22 +75,28 @@ def gather(at: Visit, emails: Iterable[ClaimedEmail]) -> Evidence:
             key = (action.target_mailbox, action.target_uidvalidity)
             targets[key] = min(targets.get(key, action.target_uidnext or 1), action.target_uidnext or 1)
     present: set[EmailRef] = set()
+    renumbered: set[tuple[str, int]] = set()
     for (mailbox, uidvalidity), uids in sources.items():
-        present |= _present(at, mailbox, uidvalidity, uids)
+        found = _present(at, mailbox, uidvalidity, uids)
+        if found is None:
+            renumbered.add((mailbox, uidvalidity))
+        else:
+            present |= found
     arrivals: defaultdict[tuple[str, int, uuid.UUID], list[int]] = defaultdict(list)
     for (mailbox, uidvalidity), uidnext in targets.items():
         for uid, identity_hash in _arrivals(at, mailbox, uidvalidity, uidnext):
             arrivals[mailbox, uidvalidity, identity_hash].append(uid)
-    return Evidence(sources=frozenset(present), arrivals=arrivals)
+    return Evidence(sources=frozenset(present), renumbered=frozenset(renumbered), arrivals=arrivals)
 
 
-def _present(at: Visit, mailbox: str, uidvalidity: int, uids: Sequence[int]) -> set[EmailRef]:
+def _present(at: Visit, mailbox: str, uidvalidity: int, uids: Sequence[int]) -> set[EmailRef] | None:
+    """Return those that exist; None if the mailbox has another UIDVALIDITY by now."""
     try:
         status = at.session.examine(mailbox)
     except NotFound:
         return set()
     if status.uidvalidity != uidvalidity:
-        return set()
+        return None
     at.renew()
     return {EmailRef(mailbox=mailbox, uidvalidity=uidvalidity, uid=uid) for uid in at.session.flags(uids)}
 
@@ -124,18 +132,26 @@ def _is_present(email: ClaimedEmail, evidence: Evidence) -> bool:
     return any(action.source in evidence.sources for action in email.actions if action.state in UNSETTLED)
 
 
+def _is_renumbered(email: ClaimedEmail, evidence: Evidence) -> bool:
+    sources = [action.source for action in email.actions if action.state in UNSETTLED and action.source]
+    return any((source.mailbox, source.uidvalidity) in evidence.renumbered for source in sources)
+
+
 def _judge_one(
     email: ClaimedEmail, evidence: Evidence, arrivals: dict[tuple[str, int, uuid.UUID], list[int]]
 ) -> tuple[list[ActionStep], Outcome]:
     move = email.move
     if not any(action.state in UNSETTLED for action in email.actions):
         return [], _again(email, "the worker ended before anything was sent")
-    if _is_present(email, evidence):
+    renumbered = _is_renumbered(email, evidence)
+    if _is_present(email, evidence) or (renumbered and (move is None or move.state is not A.SENT)):
         arrival = _take(move, email, arrivals) if move is not None and move.state is A.COPY_SENT else None
         return _still_there(email, arrival)
     if move is None or move.state is A.PLANNED:
         return _abandon(email), _outcome(email, Filing.VANISHED, "gone from its mailbox before it was filed")
     uid = move.target_uid or _take(move, email, arrivals)
+    if uid is None and renumbered:
+        return _still_there(email, None)
     if uid is None:
         why = "neither in its mailbox nor among what is new in the target"
         return _abandon(email), _outcome(email, Filing.UNCLEAR, why)
@@ -154,7 +170,9 @@ def _take(move: LoggedAction, email: ClaimedEmail, arrivals: dict[tuple[str, int
 
 
 def _still_there(email: ClaimedEmail, arrival: int | None) -> tuple[list[ActionStep], Outcome]:
-    """The source exists. A copy that arrived is kept and only its expunge remains; anything else is done again.
+    """The source exists, or may under a UID that the next fetch finds by identity.
+
+    A copy that arrived is kept and only its expunge remains; anything else is done again.
 
     A UID MOVE leaves each message in one mailbox (RFC 6851 section 3.3), so a present source was not moved; should
     a server have left it in both, moving it again costs a duplicate, while expunging could cost the mail.

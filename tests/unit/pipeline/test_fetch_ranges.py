@@ -85,7 +85,9 @@ def test_a_search_that_stopped_early_does_not_claim_the_span() -> None:
     assert [900] == [chunk.after.uid_low for chunk in plan]
 
 
-@pytest.mark.parametrize(("high", "messages", "expected"), [(400_000, 5000, True), (6000, 5000, False), (900, 1, False)])
+@pytest.mark.parametrize(
+    ("high", "messages", "expected"), [(400_000, 5000, True), (6000, 5000, False), (900, 1, False)]
+)
 def test_sparse_spans_are_searched(high: int, messages: int, expected: bool) -> None:
     """5,000 mails below UIDNEXT 400,000 are searched; a dense or a small span is asked for directly."""
 

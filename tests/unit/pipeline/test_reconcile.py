@@ -28,9 +28,7 @@ def moving(uid: int, state: ActionState, *, target_uid: int | None = None, undoi
         target_uidnext=100,
         target_uid=target_uid,
     )
-    return ClaimedEmail(
-        id=uid, ref=source(uid), identity_hash=HASH, attempts=1, actions=(move,), undoing=undoing
-    )
+    return ClaimedEmail(id=uid, ref=source(uid), identity_hash=HASH, attempts=1, actions=(move,), undoing=undoing)
 
 
 def outcome(email: ClaimedEmail, evidence: Evidence) -> tuple[ActionState, Filing]:
@@ -84,9 +82,7 @@ def test_a_copy_that_arrived_only_waits_for_its_expunge() -> None:
 def test_a_copy_that_did_not_arrive_is_planned_again() -> None:
     """Source there, nothing new in the target: the COPY did not happen."""
 
-    assert (A.PLANNED, Filing.PENDING) == outcome(
-        moving(1, A.COPY_SENT), Evidence(sources=frozenset({source(1)}))
-    )
+    assert (A.PLANNED, Filing.PENDING) == outcome(moving(1, A.COPY_SENT), Evidence(sources=frozenset({source(1)})))
 
 
 def test_twins_are_matched_by_count() -> None:
@@ -112,6 +108,18 @@ def test_an_expunge_that_was_done_ends_the_move() -> None:
     """Source gone after expunge_sent: done, at the place COPYUID told."""
 
     assert (A.DONE, Filing.APPLIED) == outcome(moving(1, A.EXPUNGE_SENT, target_uid=100), Evidence())
+
+
+def test_a_renumbered_source_is_left_to_the_next_fetch() -> None:
+    """Another UIDVALIDITY says nothing of the old UIDs: without an arrival the mail waits to be found by identity."""
+
+    renumbered = Evidence(renumbered=frozenset({("INBOX", 7)}))
+    arrived = Evidence(renumbered=frozenset({("INBOX", 7)}), arrivals={TARGET: [100]})
+
+    assert (A.PLANNED, Filing.PENDING) == outcome(moving(1, A.SENT), renumbered)
+    assert (A.DONE, Filing.APPLIED) == outcome(moving(1, A.SENT), arrived)
+    assert (A.COPIED, Filing.PENDING) == outcome(moving(1, A.COPY_SENT), arrived)
+    assert (A.COPIED, Filing.PENDING) == outcome(moving(1, A.EXPUNGE_SENT, target_uid=100), renumbered)
 
 
 def test_an_undo_that_happened_ends_as_kept() -> None:
