@@ -19,7 +19,7 @@ from shared.status import Filing
 
 
 def apply_actions(batch: Batch, *, store: Store, open_mailbox: OpenMailbox, limits: Limits) -> Batch:
-    """File what is pending, mailbox by mailbox; with `undo` take a run back; with `dry_run` only say what would be done.
+    """File what is pending, mailbox by mailbox; `undo` takes a run back; `dry_run` only says what would be done.
 
     What is allowed (mode, pause, caps, approvals) is read from the store, never from the request. Counts: mails by
     what became of them in this call; the last call of a run (`final`) answers with the summary of the whole run.

@@ -8,7 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shared.pipeline.moving import Movable, finish_copied, move_all
+from shared.pipeline.copying import finish_copied
+from shared.pipeline.movable import Movable
+from shared.pipeline.moving import move_all
 from shared.pipeline.put_back import leave, put_back, steps_of
 from shared.pipeline.targets import find_targets
 from shared.pipeline.visit import Visit
@@ -38,7 +40,8 @@ def _numbered(
     at: Visit, status: MailboxStatus, emails: Sequence[ClaimedEmail], counts: Counter[str]
 ) -> list[ClaimedEmail]:
     """Keep the mails whose UIDs mean something here: the mailbox has the UIDVALIDITY they were read under."""
-    here, elsewhere = [], []
+    here: list[ClaimedEmail] = []
+    elsewhere: list[ClaimedEmail] = []
     for email in emails:
         numbered = email.ref is not None and email.ref.uidvalidity == status.uidvalidity
         (here if numbered else elsewhere).append(email)
