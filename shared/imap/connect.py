@@ -77,7 +77,7 @@ def _tune(connection: socket.socket) -> None:
 
 def is_loopback(address: str) -> bool:
     """Whether an address of a connected peer is this machine's own loopback."""
-    return ipaddress.ip_address(address.split("%")[0].removeprefix("::ffff:")).is_loopback
+    return ipaddress.ip_address(address.partition("%")[0].removeprefix("::ffff:")).is_loopback
 
 
 def _secure(connection: socket.socket, account: Account) -> ssl.SSLSocket:

@@ -49,8 +49,7 @@ class CopyUids:
         """
         refused = [answer for answer in answers if answer.state != b"OK"]
         for answer in refused:
-            slow = slow_down(answer.code, answer.text)
-            if slow is not None and not answer.code.upper().startswith(b"OVERQUOTA"):
+            if slow := slow_down(answer.code, answer.text, verdict=True):
                 raise slow
         ours = [(uidvalidity, uids) for uidvalidity, uids in self._said if asked.issuperset(uids)]
         if refused and len(refused) == len(answers) and not ours:  # a refused MOVE may have moved some: RFC 6851

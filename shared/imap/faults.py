@@ -14,9 +14,9 @@ from shared.errors import BadAnswer, DeadlineExceeded, EmailAgentError, MailServ
 MAX_DETAIL = 160
 MAX_BACKOFF_S = 86_400
 
-SLOW_DOWN_CODES = frozenset(
-    {b"THROTTLED", b"OVERQUOTA", b"UNAVAILABLE", b"LIMIT", b"INUSE"}
-)  # RFC 5530 and Gmail's own
+VERDICT_CODES = frozenset({b"OVERQUOTA", b"LIMIT"})  # RFC 5530; of a mail or a mailbox they are a final answer
+SLOW_DOWN_CODES = frozenset({b"THROTTLED", b"UNAVAILABLE", b"INUSE"})
+DOVECOT_TIMING = re.compile(r" \([0-9.+ ]+ secs\)")
 BACKOFF = re.compile(r"Suggested Backoff Time: (\d{1,12}) milliseconds", re.I)
 SLOW_DOWN_WORDS = re.compile(
     r"throttled|too many (simultaneous )?(connections|commands|requests)|maximum number of connections"
@@ -36,8 +36,10 @@ def network_faults(where: str) -> Iterator[None]:
         yield
     except TimeoutError as error:
         raise DeadlineExceeded(f"{where} did not answer in time") from error
-    except socket.gaierror as error:
-        raise MailServerDown(f"{where}: there is no such host", hint="check the host name of the account") from error
+    except (socket.gaierror, UnicodeError) as error:
+        later = getattr(error, "errno", None) == socket.EAI_AGAIN
+        what = "the host name cannot be looked up at the moment" if later else "there is no such host"
+        raise MailServerDown(f"{where}: {what}", hint="check the host name of the account") from error
     except ssl.SSLError as error:
         raise _tls_fault(where, error) from error
     except ConnectionRefusedError as error:
@@ -82,13 +84,19 @@ def printable(text: bytes) -> str:
     """Return a server's own words, capped and without control characters."""
     shown = text[: 4 * MAX_DETAIL].decode("utf-8", "replace")
     shown = "".join(character if character.isprintable() else " " for character in shown)
+    shown = DOVECOT_TIMING.sub("", shown)
     return shown if len(shown) <= MAX_DETAIL else shown[: MAX_DETAIL - 1] + "…"
 
 
-def slow_down(code: bytes, text: str) -> Throttled | None:
-    """Return the error to raise if a refusal means "not now, not so fast"."""
+def slow_down(code: bytes, text: str, *, verdict: bool = False) -> Throttled | None:
+    """Return the error to raise if a refusal means "not now, not so fast".
+
+    With `verdict`, a full mailbox or a limit is a refusal of what was asked, and no reason to wait.
+    """
+    name = code.upper().split(b" ")[0]
     backoff = BACKOFF.search(text)
-    if backoff is None and not SLOW_DOWN_WORDS.search(text) and code.upper().split(b" ")[0] not in SLOW_DOWN_CODES:
+    waiting = name in SLOW_DOWN_CODES or (name in VERDICT_CODES and not verdict)
+    if not waiting and backoff is None and not SLOW_DOWN_WORDS.search(text):
         return None
     error = Throttled(f"the mail server asks us to slow down: {text}" if text else "")
     if backoff is not None:

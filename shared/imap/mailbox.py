@@ -1,5 +1,6 @@
 """An open mailbox: one authenticated IMAP session, in the words of the pipeline (its port MailSession)."""
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from shared.records import Account, CopyAnswer, FetchedMail, Flags, MailboxName,
 WINDOW_OCTETS = 128 * 1024  # of commands sent ahead: well within socket buffers, so that nobody waits on each other
 FETCHES_IN_FLIGHT = 2
 SEARCH_SPAN = 100_000
+EXISTS = re.compile(r"\b(already|mailbox) exists\b", re.I)  # from before RFC 5530 gave it a code
 NO_FLAGS: Flags = frozenset()
 
 
@@ -122,13 +124,15 @@ class ImapSession:
     def create(self, names: Sequence[str]) -> dict[str, str]:
         """Create and subscribe mailboxes; return the server's refusals by name (already existing is no refusal)."""
         commands = [(word, self._name(name)) for name in names for word in (b"CREATE", b"SUBSCRIBE")]
-        conversation = self._pipeline(commands)
+        conversation = self._pipeline(commands, lambda: self._wire.answer(bad_is_no=True))
         refusals = {}
         for name in names:
             created, _ = next(conversation), next(conversation)
-            exists = b"ALREADYEXISTS" in created.code.upper() or "exists" in created.text.lower()
-            if created.state != b"OK" and not exists:
-                refusals[name] = created.text or "no reason given"
+            if created.state == b"OK" or b"ALREADYEXISTS" in created.code.upper() or EXISTS.search(created.text):
+                continue
+            if slow := slow_down(created.code, created.text, verdict=True):
+                raise slow
+            refusals[name] = created.text or "no reason given"
         return refusals
 
     def examine(self, name: str) -> MailboxStatus:
@@ -153,7 +157,7 @@ class ImapSession:
             told = self.status([name]).get(name)
             if told is None or told.uidvalidity != status.uidvalidity:
                 raise BadAnswer(f"the mail server says no UIDNEXT of {name!r}")
-            return told
+            status = replace(status, uidnext=told.uidnext)
         return status
 
     # -- reading
@@ -188,6 +192,8 @@ class ImapSession:
                 return
             chunk = in_flight[0]
             while chunk.tags:
+                if not chunk.tags <= self._wire.pending:
+                    raise RuntimeError("another command was sent while a FETCH was under way")
                 answer = reader.read_until(chunk, sections=sections)
                 if answer.state != b"OK" and b"EXPUNGEISSUED" not in answer.code.upper():
                     raise refusal(answer.code, answer.text, "a FETCH")

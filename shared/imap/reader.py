@@ -29,10 +29,11 @@ FIELD_NAME = re.compile(r"[!-9;-~]{1,100}")  # RFC 5322 section 2.2
 UNKNOWN_DATE = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 MAIL = re.compile(
-    rb"\* \d{1,10} FETCH \(UID (\d{1,10}) FLAGS \(([^()\r\n]*)\)(?: MODSEQ \(\d+\))?"
-    rb' INTERNALDATE "([ 0-9A-Za-z:+-]{26})" RFC822\.SIZE (\d{1,18})'
-    rb" BODY\[HEADER\.FIELDS \([^()\]\r\n]*\)\] \{(\d{1,10})\}\r\n"
+    rb"\* \d{1,10} FETCH \((?:UID (\d{1,10}) |FLAGS \(([^()\r\n]*)\) |INTERNALDATE \"([ 0-9A-Za-z:+-]{26})\" "
+    rb"|RFC822\.SIZE (\d{1,18}) |MODSEQ \(\d{1,20}\) ){4,5}"
+    rb"BODY\[HEADER\.FIELDS \([^()\]\r\n]*\)\] \{(\d{1,10})\}\r\n"
 )
+"""What servers send whose header comes last, in whatever order the rest is (Dovecot, Gmail); each item is a group."""
 SECTION = re.compile(rb" BODY\[HEADER\.FIELDS \([^()\]\r\n]*\)\] \{(\d{1,10})\}\r\n")
 FLAGS_ONLY = re.compile(rb"\* \d{1,10} FETCH \(UID (\d{1,10})(?: MODSEQ \(\d+\))? FLAGS \(([^()\r\n]*)\)\)")
 END = b")\r\n"
@@ -140,7 +141,7 @@ class FetchReader:
         """Read one mail that is already received whole and looks as expected; None leaves the wire as it was."""
         wire = self._wire
         match = MAIL.match(wire.data, wire.at)
-        if match is None:
+        if match is None or None in match.groups():
             return None
         uid, flags, date, size, length = match.groups()
         data, start = wire.data, match.end()
@@ -179,7 +180,7 @@ class FetchReader:
 def _framed(response: Response) -> FetchedMail | None:
     """Return the mail of a response that arrived in pieces, if it looks as expected."""
     match = MAIL.fullmatch(response.line + b"\r\n")
-    if match is None or len(response.literals) != 1 or response.lines[1] != b")":
+    if match is None or None in match.groups() or len(response.literals) != 1 or response.lines[1] != b")":
         return None
     try:
         moment = internaldate(match[3])

@@ -214,9 +214,10 @@ class Wire:
     def response(self, keep: int = MAX_KEPT_BYTES) -> Response:
         """Read one whole response; of its literals the first `keep` octets in all are kept, the rest is drained."""
         response = self._early.popleft() if self._early else self._read(keep)
-        if response.line[:6].upper() == b"* BYE " or response.line.upper() == b"* BYE":
-            text = printable(response.line[6:])
-            self.fail(slow_down(b"", text) or MailServerDown(f"{self.where} ended the session: {text}"))
+        if response.line[:5].upper() == b"* BYE":
+            bye = CONDITION.fullmatch(response.line)
+            code, text = (bye[3] or b"", printable(bye[4])) if bye else (b"", "")
+            self.fail(slow_down(code, text) or MailServerDown(f"{self.where} ended the session: {text}"))
         return response
 
     def _read(self, keep: int) -> Response:
@@ -242,8 +243,11 @@ class Wire:
         lines.append(line)
         return Response(lines, literals, truncated)
 
-    def tagged(self, response: Response, untagged: list[Response]) -> Answer | None:
-        """Return the end of a command if `response` is one, None if it is untagged; anything else is no IMAP."""
+    def tagged(self, response: Response, untagged: list[Response], *, bad_is_no: bool = False) -> Answer | None:
+        """Return the end of a command if `response` is one, None if it is untagged; anything else is no IMAP.
+
+        BAD closes the connection, but where a server may mean a name it does not like (`bad_is_no`).
+        """
         if response.line.startswith((b"* ", b"+")):
             return None
         match = CONDITION.fullmatch(response.line)
@@ -251,15 +255,17 @@ class Wire:
             self.fail(BadAnswer(f"{self.where} sent an answer that is no IMAP"))
         self.pending.discard(match[1])
         state, code, text = match[2].upper(), match[3] or b"", printable(match[4])
+        if state == b"BAD" and bad_is_no:
+            state = b"NO"
         if state not in (b"OK", b"NO"):
             self.fail(slow_down(code, text) or BadAnswer(f"{self.where} did not understand a command: {text}"))
         return Answer(tag=match[1], state=state, code=code, text=text, untagged=untagged)
 
-    def answer(self) -> Answer:
+    def answer(self, *, bad_is_no: bool = False) -> Answer:
         """Read up to the next tagged line."""
         untagged: list[Response] = []
         size = 0
-        while (answer := self.tagged(response := self.response(), untagged)) is None:
+        while (answer := self.tagged(response := self.response(), untagged, bad_is_no=bad_is_no)) is None:
             if response.line.endswith(b" EXPUNGE"):
                 continue  # sequence numbers mean nothing here: everything hangs on UIDs
             size += sum(map(len, response.lines)) + sum(map(len, response.literals))

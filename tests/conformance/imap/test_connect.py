@@ -8,14 +8,21 @@ from pathlib import Path
 import pytest
 
 from shared.errors import (
-    BadAnswer, DeadlineExceeded, EmailAgentError, InvalidSettings, LoginRefused, MailServerDown, StaleClaim, Throttled,
+    BadAnswer,
+    DeadlineExceeded,
+    EmailAgentError,
+    InvalidSettings,
+    LoginRefused,
+    MailServerDown,
+    StaleClaim,
+    Throttled,
 )  # fmt: skip
 from shared.imap.connect import is_loopback
 from shared.records import Tls
 from tests.conformance.imap.authority import Authority
 from tests.conformance.imap.conftest import account, open_account
 from tests.conformance.imap.scripted import ScriptedServer, Step
-from tests.fixtures.dovecot import DovecotUser, free_port
+from tests.fixtures.dovecot import DovecotOptions, DovecotServer, DovecotUser, free_port, require_dovecot
 
 HELLO = b"* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+ AUTH=PLAIN] ready\r\n"
 WELCOME: Step = ("^A1 LOGIN", b"A1 OK [CAPABILITY IMAP4rev1 MOVE UIDPLUS] welcome\r\n")
@@ -82,9 +89,11 @@ def test_authenticate_plain_waits_for_the_go_ahead_without_sasl_ir() -> None:
 
 def test_a_disabled_login_is_not_tried() -> None:
     """Where the server says LOGINDISABLED the password never leaves us."""
-    with ScriptedServer(b"* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hi\r\n") as server:
-        with pytest.raises(LoginRefused, match="no login"):
-            connect_to(server)
+    with (
+        ScriptedServer(b"* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hi\r\n") as server,
+        pytest.raises(LoginRefused, match="no login"),
+    ):
+        connect_to(server)
 
     assert not any(b"LOGIN" in line for line in server.heard)
 
@@ -134,11 +143,13 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
         connect_to(server, timeout_s=0.2)
 
 
-def test_a_host_that_does_not_exist_is_named() -> None:
+@pytest.mark.parametrize("host", ["nowhere.invalid", "no..where", "x" * 70])
+def test_a_host_that_does_not_exist_is_named(host: str) -> None:
     """The sentence says what is wrong and the hint what to do."""
-    with pytest.raises(MailServerDown, match=r"nowhere\.invalid.*no such host") as caught:
-        open_account(account("nowhere.invalid", 993, "bob", Tls.TLS), GOOD).__enter__()
+    with pytest.raises(MailServerDown, match=r"no such host|cannot be looked up") as caught:
+        open_account(account(host, 993, "bob", Tls.TLS), GOOD).__enter__()
 
+    assert host in caught.value.detail
     assert "host name" in caught.value.hint
 
 
@@ -150,8 +161,8 @@ def test_a_refused_connection_is_told() -> None:
 
 def test_no_connection_is_opened_under_a_lease_that_ends() -> None:
     """The law holds before the first octet, too."""
-    with ScriptedServer(HELLO) as server, pytest.raises(StaleClaim):
-        open_account(account("127.0.0.1", server.port, "bob"), GOOD, timeout_s=5, lease_s=4).__enter__()
+    with pytest.raises(StaleClaim):
+        open_account(account("127.0.0.1", free_port(), "bob"), GOOD, timeout_s=5, lease_s=4).__enter__()
 
 
 @pytest.mark.parametrize(("address", "expected"), [("127.0.0.1", True), ("::1", True), ("192.0.2.7", False)])
@@ -164,7 +175,10 @@ def test_only_this_machine_is_loopback(address: str, expected: bool) -> None:
 def test_without_tls_another_machine_gets_no_password() -> None:
     """`none` to an address of this machine that is not loopback is refused, unless its owner wrote it down."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))  # sends nothing; tells our own address
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing; tells our own address
+        except OSError:
+            pytest.skip("this machine has no address but loopback")
         address = probe.getsockname()[0]
     with socket.create_server((address, 0)) as listener:
         at = account(address, listener.getsockname()[1], "bob")
@@ -188,9 +202,11 @@ def test_an_unknown_authority_is_refused(authority: Authority, starttls: bool) -
     """Without its CA file a private server is not trusted, and gets no password."""
     steps = [("STARTTLS", b"A1 OK go\r\n")] if starttls else []
     context = authority.server_context()
-    with ScriptedServer(TLS_HELLO if starttls else HELLO, steps, context=context, starttls=starttls) as server:
-        with pytest.raises(MailServerDown, match="unknown authority") as caught:
-            connect_to(server, Tls.STARTTLS if starttls else Tls.TLS)
+    with (
+        ScriptedServer(TLS_HELLO if starttls else HELLO, steps, context=context, starttls=starttls) as server,
+        pytest.raises(MailServerDown, match="unknown authority") as caught,
+    ):
+        connect_to(server, Tls.STARTTLS if starttls else Tls.TLS)
 
     assert "CA file" in caught.value.hint
     assert not any(b"LOGIN" in line for line in server.heard)
@@ -199,16 +215,20 @@ def test_an_unknown_authority_is_refused(authority: Authority, starttls: bool) -
 @pytest.mark.parametrize("host", ["mail.example.org", "127.0.0.2"])
 def test_a_certificate_for_another_name_is_refused(authority: Authority, host: str) -> None:
     """The name is verified, always."""
-    with ScriptedServer(HELLO, [WELCOME], context=authority.server_context(host)) as server:
-        with pytest.raises(MailServerDown, match="another name"):
-            connect_to(server, Tls.TLS, authority.ca_file)
+    with (
+        ScriptedServer(HELLO, [WELCOME], context=authority.server_context(host)) as server,
+        pytest.raises(MailServerDown, match="another name"),
+    ):
+        connect_to(server, Tls.TLS, authority.ca_file)
 
 
 def test_an_expired_certificate_is_refused(authority: Authority) -> None:
     """Expiry has a sentence of its own."""
-    with ScriptedServer(HELLO, [WELCOME], context=authority.server_context(expired=True)) as server:
-        with pytest.raises(MailServerDown, match="expired"):
-            connect_to(server, Tls.TLS, authority.ca_file)
+    with (
+        ScriptedServer(HELLO, [WELCOME], context=authority.server_context(expired=True)) as server,
+        pytest.raises(MailServerDown, match="expired"),
+    ):
+        connect_to(server, Tls.TLS, authority.ca_file)
 
 
 def test_tls_to_a_plain_port_says_so() -> None:
@@ -239,9 +259,11 @@ def test_starttls_asks_for_capabilities_anew(authority: Authority) -> None:
 
 def test_answers_injected_ahead_of_tls_are_refused(authority: Authority) -> None:
     """Octets behind the OK of STARTTLS came from whoever sits in between (CVE-2021-33515)."""
-    with ScriptedServer(TLS_HELLO, [("STARTTLS", b"A1 OK go\r\n* PREAUTH hello\r\n")]) as server:
-        with pytest.raises(BadAnswer, match="before TLS"):
-            connect_to(server, Tls.STARTTLS, authority.ca_file)
+    with (
+        ScriptedServer(TLS_HELLO, [("STARTTLS", b"A1 OK go\r\n* PREAUTH hello\r\n")]) as server,
+        pytest.raises(BadAnswer, match="before TLS"),
+    ):
+        connect_to(server, Tls.STARTTLS, authority.ca_file)
 
 
 @pytest.mark.parametrize("greeting", [HELLO, b"* PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] welcome\r\n"])
@@ -270,3 +292,18 @@ def test_dovecot_understands_every_password(dovecot: DovecotUser, password: str)
     user = dovecot.server.add_user(f"odd-{len(password)}-{dovecot.user}", password)
     with open_account(account(user.host, user.port, user.user), password) as session:
         assert session.can_move
+
+
+@pytest.mark.parametrize("tls", [Tls.TLS, Tls.STARTTLS])
+def test_dovecot_speaks_tls_with_us(authority: Authority, tls: Tls) -> None:
+    """Both ways into TLS work against a real server, which refuses everything before it."""
+    require_dovecot()
+    authority.server_context()
+    options = DovecotOptions(
+        tls_cert=authority.folder / "server.pem", tls_key=authority.folder / "server.key", tls_required=True
+    )
+    with DovecotServer(options=options) as server:
+        user = server.add_user("bob@example.org")
+        port = server.tls_port if tls is Tls.TLS else server.port
+        with open_account(account(user.host, port, user.user, tls, str(authority.ca_file)), user.password) as session:
+            assert session.examine("INBOX").messages == 0

@@ -5,8 +5,8 @@ import pytest
 from shared.errors import NotFound
 from shared.imap.mailbox import ImapSession
 from shared.records import FetchedMail
-from tests.conformance.imap.conftest import MailServer
-from tests.fixtures.dovecot import DovecotUser
+from tests.conformance.imap.conftest import MailServer, account, message, open_account
+from tests.fixtures.dovecot import DovecotOptions, DovecotServer, DovecotUser, require_dovecot
 
 NAMES = ["Émile/Été", 'a "quoted" name', "back\\slash", "R&D", "日本語"]
 
@@ -196,3 +196,21 @@ def test_special_uses_are_listed(dovecot: DovecotUser) -> None:
         uses = {use: mailbox.name for mailbox in session.list_mailboxes() for use in mailbox.attributes}
 
     assert ("Archive", "Trash", "Junk") == (uses["\\Archive"], uses["\\Trash"], uses["\\Junk"])
+
+
+def test_another_delimiter_and_a_namespace_are_followed() -> None:
+    """Where all mailboxes live below `INBOX.`, the user's path still finds its place."""
+    require_dovecot()
+    with DovecotServer(options=DovecotOptions(prefix="INBOX.", separator=".")) as dovecot:
+        user = dovecot.add_user("bob@example.org")
+        user.deliver("INBOX", message("one"))
+        with open_account(account(user.host, user.port, user.user), user.password) as session:
+            name = session.mailbox_name("Finance/Invoices")
+            refusals = session.create([name])
+            session.select("INBOX")
+            (answer,) = session.move([([1], name)])
+            listed = {mailbox.name: mailbox.delimiter for mailbox in session.list_mailboxes()}
+
+    assert ("INBOX.Finance.Invoices", {}, {1: 1}) == (name, refusals, answer.uids)
+    assert "." == listed[name]
+    assert "INBOX.Archive" in listed

@@ -221,6 +221,22 @@ def test_a_plain_search_is_understood() -> None:
     assert b"A1 UID SEARCH UID 1:20\r\n" == fake.sent
 
 
+def test_a_huge_mailbox_is_searched_in_spans() -> None:
+    """Beyond 100,000 mails no single answer holds them all; answers may come ahead of their place."""
+    opened = OPENED.replace(b"* 3 EXISTS", b"* 200000 EXISTS") + b"A1 OK\r\n"
+    session, fake = session_with(
+        opened,
+        b'* ESEARCH (TAG "A2") UID ALL 1:3\r\n* ESEARCH (TAG "A3") UID ALL 150000\r\nA2 OK\r\nA3 OK\r\n'
+        b'* ESEARCH (TAG "A4") UID\r\nA4 OK\r\n',
+    )
+    session.examine("INBOX")
+
+    assert [1, 2, 3, 150_000] == session.search(1, 250_000)
+    assert [b"1:100000", b"100001:200000", b"200001:250000"] == [
+        line.split()[-1] for line in fake.sent.splitlines()[1:]
+    ]
+
+
 def test_create_tells_refusals_by_name() -> None:
     """A mailbox that exists already is no refusal; a real one carries the server's words."""
     session, fake = session_with(
@@ -229,6 +245,24 @@ def test_create_tells_refusals_by_name() -> None:
 
     assert {"b": "not yours"} == session.create(["a", "b", "c"])
     assert fake.sent.startswith(b'A1 CREATE "a"\r\nA2 SUBSCRIBE "a"\r\nA3 ')
+
+
+def test_a_name_the_server_calls_bad_is_a_refusal() -> None:
+    """Some servers answer BAD to a name they do not like; the others are created all the same."""
+    session, _ = session_with(b"A1 BAD invalid name\r\nA2 BAD x\r\nA3 OK\r\nA4 OK\r\n")
+
+    assert {"a": "invalid name"} == session.create(["a", "b"])
+
+
+def test_a_command_in_the_middle_of_a_fetch_is_a_mistake() -> None:
+    """A FETCH whose answers were read away says so, and does not wait for ever."""
+    session, _ = session_with(b"A1 OK\r\n", b"A2 OK\r\n", b"A3 OK\r\n")
+    mails = session.fetch([[1], [2], [3]])
+    next(mails)
+    session.noop()
+
+    with pytest.raises(RuntimeError, match="under way"):
+        next(mails)
 
 
 def test_the_namespace_gives_the_name() -> None:

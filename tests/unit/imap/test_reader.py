@@ -1,4 +1,5 @@
 import datetime as dt
+import tracemalloc
 
 import pytest
 
@@ -55,6 +56,9 @@ ODD_FORMS = {
     "recent is no flag of a mail": usual(7, flags=b"\\Seen $Work \\Recent"),
     "lower case": usual(7).replace(b"FETCH (UID 7 FLAGS", b"fetch (uid 7 flags").replace(FIELDS, FIELDS.lower()),
     "another order": response_of(SECTION, DATE_AND_SIZE, FLAGS, b"UID 7"),
+    "Gmail's order": response_of(b"UID 7", b"RFC822.SIZE 345", b'INTERNALDATE "%b"' % DATE, FLAGS, SECTION),
+    "an item twice, one in another response": response_of(b"UID 7", b"UID 7", DATE_AND_SIZE, SECTION)
+    + response_of(b"UID 7", FLAGS),
     "MODSEQ between": response_of(b"UID 7", FLAGS, b"MODSEQ (123)", DATE_AND_SIZE, SECTION),
     "MODSEQ after": response_of(b"UID 7", FLAGS, DATE_AND_SIZE, SECTION, b"MODSEQ (123)"),
     "literal8": usual(7).replace(b"{", b"~{"),
@@ -148,6 +152,21 @@ def test_a_header_over_the_limit_is_cut_and_says_so(cut: int) -> None:
     (mails,) = session.fetch([range(7, 9)])
 
     assert [mail(7, b"x" * 100, truncated=True), mail(8)] == mails
+
+
+def test_a_mail_of_sixty_megabytes_does_not_fill_the_memory() -> None:
+    """Of a literal over the limit no more is ever held than the limit."""
+    part = b"x" * 262_144
+    size = 240 * len(part)
+    head = usual(7, b"").removesuffix(b"{0}\r\n)\r\n")
+    session, _ = session_with(head + b"{%d}\r\n" % size, *([part] * 240), b")\r\n" + DONE)
+    tracemalloc.start()
+    (mails,) = session.fetch([[7]])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert [(1024 * 1024, True)] == [(len(found.header), found.header_truncated) for found in mails]
+    assert peak < 8 * 1024 * 1024
 
 
 def test_the_next_chunk_is_asked_for_before_one_is_read() -> None:

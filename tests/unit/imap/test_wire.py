@@ -60,10 +60,26 @@ def test_silence_until_the_lease_ends_is_a_stale_claim() -> None:
         ((b"A1 BAD what?\r\n",), BadAnswer),
         ((b"* BYE shutting down\r\n",), MailServerDown),
         ((b"* BYE Request is throttled. Suggested Backoff Time: 1500 milliseconds\r\n",), Throttled),
+        ((b"* BYE [UNAVAILABLE] restarting\r\n",), Throttled),
+        ((b"* BYE\r\n",), MailServerDown),
         ((b"* X {99999999999}\r\n",), BadAnswer),
         ((b"* X {4}\r\nabcd" * 1_001,), BadAnswer),
     ],
-    ids=["silence", "end", "end mid-answer", "http", "octets", "tag", "bad", "bye", "throttled", "literal", "literals"],
+    ids=[
+        "silence",
+        "end",
+        "end mid-answer",
+        "http",
+        "octets",
+        "tag",
+        "bad",
+        "bye",
+        "throttled",
+        "code",
+        "bare",
+        "literal",
+        "literals",
+    ],
 )
 def test_what_servers_do_wrong_has_a_name_and_closes_the_connection(
     chunks: tuple[bytes, ...], error: type[EmailAgentError]
