@@ -151,6 +151,8 @@ class _Server:
         pid = int(lines[0]) if lines and lines[0].isdigit() else 0
         if pid and self._runs(pid):
             _stop(pid, lambda: not self._runs(pid))
+        elif pid and Path(f"/proc/{pid}").exists():
+            (self.data / "postmaster.pid").unlink()  # a stranger has the number now; PostgreSQL would not start
         _forget_socket_folder(owner, self.home)
 
     def url(self, sockets: Path) -> str:

@@ -7,11 +7,13 @@ from typing import Any
 from shared.errors import EmailAgentError, NotFound, StaleClaim
 from shared.records import ActionStep, ClaimedEmail, EmailRef, Lease, Outcome
 from shared.status import ACTION_TRANSITIONS, FILING_TRANSITIONS, Filing
+from shared.store.arrays import array_literal
 from shared.store.claims import claimed_emails
 from shared.store.database import Database, Transaction
 
 FIRST_DELAY_S = 60.0
 LONGEST_DELAY_S = 3600.0
+NOWHERE = (None, None, None)
 CLAIMED_EDGES = [
     (was, became)
     for was in (Filing.APPLYING, Filing.APPLIED)
@@ -129,41 +131,44 @@ def _advance(transaction: Transaction, lease: Lease, steps: Sequence[ActionStep]
     for was, became in {(step.was, step.became) for step in steps}:
         if became not in ACTION_TRANSITIONS[was]:
             raise EmailAgentError(f"an action cannot go from {was} to {became}")
-    sources = [step.source for step in steps]
+    sources = [
+        (each.mailbox, each.uidvalidity, each.uid) if each else NOWHERE for each in (step.source for step in steps)
+    ]
+    flags = [step.source_flags for step in steps]
     changed = transaction.value(
         "advance_actions",
         lease=lease.name,
         token=lease.token,
-        ids=[step.action_id for step in steps],
-        was=[str(step.was) for step in steps],
-        became=[str(step.became) for step in steps],
-        source_mailboxes=[source and source.mailbox for source in sources],
-        source_uidvalidities=[source and source.uidvalidity for source in sources],
-        source_uids=[source and source.uid for source in sources],
-        source_flags=[None if step.source_flags is None else " ".join(sorted(step.source_flags)) for step in steps],
-        target_mailboxes=[step.target_mailbox for step in steps],
-        target_uidvalidities=[step.target_uidvalidity for step in steps],
-        target_uidnexts=[step.target_uidnext for step in steps],
-        target_uids=[step.target_uid for step in steps],
-        errors=[step.error for step in steps],
+        ids=array_literal(step.action_id for step in steps),
+        was=array_literal(step.was for step in steps),
+        became=array_literal(step.became for step in steps),
+        source_mailboxes=array_literal(mailbox for mailbox, _, _ in sources),
+        source_uidvalidities=array_literal(uidvalidity for _, uidvalidity, _ in sources),
+        source_uids=array_literal(uid for _, _, uid in sources),
+        source_flags=array_literal(None if each is None else " ".join(sorted(each)) for each in flags),
+        target_mailboxes=array_literal(step.target_mailbox for step in steps),
+        target_uidvalidities=array_literal(step.target_uidvalidity for step in steps),
+        target_uidnexts=array_literal(step.target_uidnext for step in steps),
+        target_uids=array_literal(step.target_uid for step in steps),
+        errors=array_literal(step.error for step in steps),
     )
     if changed != len(steps):
         raise StaleClaim
 
 
-def _outcome_columns(transaction: Transaction, outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
+def _outcome_columns(transaction: Transaction, outcomes: Sequence[Outcome]) -> dict[str, str]:
     """Return the outcomes as columns, each with its new place; (None, None, None) leaves the place as it is."""
     unknown = [outcome.email_id for outcome in outcomes if outcome.ref_unknown and outcome.ref is None]
     moved = {row["email_id"]: row for row in transaction.all("moved_to", ids=unknown)} if unknown else {}
     places = [_place(outcome.ref, outcome.ref_unknown, moved.get(outcome.email_id)) for outcome in outcomes]
     return {
-        "ids": [outcome.email_id for outcome in outcomes],
-        "became": [str(outcome.became) for outcome in outcomes],
-        "why": [outcome.why for outcome in outcomes],
-        "by": [outcome.by for outcome in outcomes],
-        "mailboxes": [mailbox for mailbox, _, _ in places],
-        "uidvalidities": [uidvalidity for _, uidvalidity, _ in places],
-        "uids": [uid for _, _, uid in places],
+        "ids": array_literal(outcome.email_id for outcome in outcomes),
+        "became": array_literal(outcome.became for outcome in outcomes),
+        "why": array_literal(outcome.why for outcome in outcomes),
+        "by": array_literal(outcome.by for outcome in outcomes),
+        "mailboxes": array_literal(mailbox for mailbox, _, _ in places),
+        "uidvalidities": array_literal(uidvalidity for _, uidvalidity, _ in places),
+        "uids": array_literal(uid for _, _, uid in places),
     }
 
 
@@ -174,4 +179,4 @@ def _place(
         return ref.mailbox, ref.uidvalidity, None if unknown else ref.uid
     if moved is not None:
         return moved["target_mailbox"], moved["target_uidvalidity"], None
-    return None, None, None
+    return NOWHERE

@@ -13,7 +13,7 @@ from psycopg_pool import ConnectionPool
 from shared.errors import Conflict, DatabaseDown, EmailAgentError, NotFound
 from shared.store.queries import queries
 
-POOL_TIMEOUT_S = 10.0
+RECONNECT_TIMEOUT_S = 3.0  # then the next call tries anew: no long back-off once the server is there again
 OPTIONS = "-c statement_timeout=120s -c lock_timeout=30s -c client_min_messages=warning -c timezone=UTC"
 
 Clock = Callable[[], dt.datetime]
@@ -74,7 +74,7 @@ class Transaction:
 class Database:
     """The pool; `clock` replaces the server's time, for tests."""
 
-    def __init__(self, url: str, *, pool_size: int, clock: Clock | None = None) -> None:
+    def __init__(self, url: str, *, pool_size: int, pool_timeout_s: float, clock: Clock | None = None) -> None:
         self._clock = clock
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
@@ -83,7 +83,8 @@ class Database:
             min_size=1,
             max_size=pool_size,
             num_workers=1,
-            timeout=POOL_TIMEOUT_S,
+            timeout=pool_timeout_s,
+            reconnect_timeout=RECONNECT_TIMEOUT_S,
             check=ConnectionPool.check_connection,
             open=True,
         )

@@ -3,7 +3,8 @@
 import json
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from shared.errors import EmailAgentError, StaleClaim
 from shared.records import StoredEmail
 from shared.rules.model import Action, Decision
 from shared.status import STATUS_TRANSITIONS, Status
+from shared.store.arrays import array_literal
 from shared.store.database import Transaction
 
 
@@ -54,21 +56,24 @@ def record_decisions(
     return recorded
 
 
-def _columns(decisions: Mapping[int, Decision]) -> dict[str, Sequence[Any]]:
-    listed = list(decisions.values())
-    for status in {decision.status for decision in listed}:
+def _columns(decisions: Mapping[int, Decision]) -> dict[str, Any]:
+    """Return the decisions as columns: one row per mail, and one row per kind of decision, which many mails share."""
+    kinds: dict[Decision, int] = {}
+    numbers = [kinds.setdefault(replace(each, ms=0.0), len(kinds) + 1) for each in decisions.values()]
+    for status in {kind.status for kind in kinds}:
         if status not in STATUS_TRANSITIONS[Status.FETCHED]:
             raise EmailAgentError(f"a fetched mail cannot become {status}")
     return {
-        "ids": list(decisions),
-        "statuses": [str(decision.status) for decision in listed],
-        "categories": [decision.category for decision in listed],
-        "deciders": [decision.decided_by for decision in listed],
-        "confidences": [decision.confidence for decision in listed],
-        "reasons": [decision.reason for decision in listed],
-        "traces": [decision.trace for decision in listed],
-        "actions": [_actions_json(decision.actions) for decision in listed],
-        "ms": [decision.ms for decision in listed],
+        "ids": array_literal(decisions),
+        "ms": array_literal(each.ms for each in decisions.values()),
+        "kinds": array_literal(numbers),
+        "statuses": [str(kind.status) for kind in kinds],
+        "categories": [kind.category for kind in kinds],
+        "deciders": [kind.decided_by for kind in kinds],
+        "confidences": [kind.confidence for kind in kinds],
+        "reasons": [kind.reason for kind in kinds],
+        "traces": [kind.trace for kind in kinds],
+        "actions": [_actions_json(kind.actions) for kind in kinds],
     }
 
 

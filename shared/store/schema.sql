@@ -54,6 +54,7 @@ CREATE TABLE mailboxes (
     bytes_today bigint NOT NULL DEFAULT 0,
     bytes_day date,
     UNIQUE (account_id, name),
+    UNIQUE (account_id, id),
     CONSTRAINT mailboxes_watermarks CHECK (
         (uid_low IS NULL) = (uid_high IS NULL) AND (uid_low IS NULL OR uidvalidity IS NOT NULL)
     )
@@ -86,8 +87,8 @@ CREATE INDEX runs_account ON runs (account_id, started_at);
 
 CREATE TABLE emails (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    account_id bigint NOT NULL REFERENCES accounts ON DELETE CASCADE,
-    mailbox_id bigint NOT NULL REFERENCES mailboxes ON DELETE CASCADE,
+    account_id bigint NOT NULL,
+    mailbox_id bigint NOT NULL,
     uidvalidity bigint NOT NULL,
     uid bigint,
     provider_id text,
@@ -120,6 +121,7 @@ CREATE TABLE emails (
     claim_expires_at timestamptz,
     held_run uuid,
     UNIQUE (mailbox_id, uidvalidity, uid),
+    FOREIGN KEY (account_id, mailbox_id) REFERENCES mailboxes (account_id, id) ON DELETE CASCADE,
     CONSTRAINT emails_classified CHECK (
         status <> 'classified' OR (processed_at IS NOT NULL AND decided_by IS NOT NULL)
     ),
@@ -162,7 +164,7 @@ CREATE INDEX email_events_run ON email_events (run_id) WHERE run_id IS NOT NULL;
 CREATE TABLE actions (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     email_id bigint NOT NULL REFERENCES emails ON DELETE CASCADE,
-    account_id bigint NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    account_id bigint NOT NULL, -- the account of the email
     run_id uuid,
     decision_id uuid NOT NULL,
     position smallint NOT NULL,

@@ -50,6 +50,7 @@ def open_store(
     claim_timeout_s: float = 300.0,
     max_attempts: int = 3,
     pool_size: int = 4,
+    pool_timeout_s: float = 10.0,
     parse: Callable[[str], Any] = str,
     clock: Clock | None = None,
 ) -> Iterator[PostgresStore]:
@@ -57,7 +58,7 @@ def open_store(
 
     Opens no connection in the caller's way: a database that is down shows at the first call, as DatabaseDown.
     """
-    database = Database(url, pool_size=pool_size, clock=clock)
+    database = Database(url, pool_size=pool_size, pool_timeout_s=pool_timeout_s, clock=clock)
     store = PostgresStore(
         database,
         takeover_grace_s=takeover_grace_s,

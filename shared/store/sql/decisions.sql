@@ -12,13 +12,16 @@ FOR UPDATE OF emails SKIP LOCKED;
 
 -- record_decisions --
 -- Record decisions: fetched -> classified, uncertain or failed; with it none -> pending or kept.
-WITH decided AS (
+WITH kind AS (
     SELECT *
     FROM unnest(
-        %(ids)s::bigint[], %(statuses)s::text[], %(categories)s::text[], %(deciders)s::text[],
-        %(confidences)s::double precision[], %(reasons)s::text[], %(traces)s::text[], %(actions)s::text[],
-        %(ms)s::double precision[]
-    ) AS row (id, status, category, decided_by, confidence, reason, trace, actions, ms)
+        %(statuses)s::text[], %(categories)s::text[], %(deciders)s::text[], %(confidences)s::double precision[],
+        %(reasons)s::text[], %(traces)s::text[], %(actions)s::text[]
+    ) WITH ORDINALITY AS row (status, category, decided_by, confidence, reason, trace, actions, number)
+), decided AS (
+    SELECT mail.id, mail.ms, kind.*
+    FROM unnest(%(ids)s::bigint[], %(ms)s::double precision[], %(kinds)s::bigint[]) AS mail (id, ms, number)
+    JOIN kind USING (number)
 ), changed AS (
     UPDATE emails
     SET status = decided.status::email_status,

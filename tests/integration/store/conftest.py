@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from shared.store import PostgresStore, open_store
-from tests.fixtures.postgres import database_of
 from tests.integration.store.values import Clock
 
 
@@ -18,11 +17,4 @@ def clock() -> Clock:
 def timed_store(database_url: str, clock: Clock) -> Iterator[PostgresStore]:
     """A store whose time is `clock`."""
     with open_store(database_url, clock=clock) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def template_store(postgres_url: str, template_database: str) -> Iterator[PostgresStore]:
-    """A store on the template itself, for tests that leave nothing in it."""
-    with open_store(database_of(postgres_url, template_database)) as opened:
         yield opened

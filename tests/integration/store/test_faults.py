@@ -13,11 +13,12 @@ from shared.store.database import our_errors
 from tests.integration.store.values import add_mails, make_account
 
 
-def test_no_server_is_database_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_server_is_database_down(tmp_path: Path) -> None:
     """Without a server the first call says so within the pool's time."""
-    monkeypatch.setattr("shared.store.database.POOL_TIMEOUT_S", 0.5)
-
-    with open_store(f"postgresql://nobody@/none?host={tmp_path}") as store, pytest.raises(DatabaseDown):
+    with (
+        open_store(f"postgresql://nobody@/none?host={tmp_path}", pool_timeout_s=0.5) as store,
+        pytest.raises(DatabaseDown),
+    ):
         store.ping()
 
 
@@ -31,12 +32,11 @@ def test_a_cut_connection_heals(store: PostgresStore, database_url: str) -> None
     assert store.accounts.paused() is False
 
 
-def test_a_restarted_server_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restarted_server_is_found_again(tmp_path: Path) -> None:
     """A store outlives its server: down while it is down, working again afterwards, nothing lost."""
-    monkeypatch.setattr("shared.store.database.POOL_TIMEOUT_S", 1.0)
     with embedded_postgres(tmp_path, durable=False) as url:
         migrate(url)
-    with open_store(url) as store:
+    with open_store(url, pool_timeout_s=2) as store:
         with embedded_postgres(tmp_path, durable=False):
             account = make_account(store)
         with pytest.raises(DatabaseDown):

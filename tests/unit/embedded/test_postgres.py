@@ -1,7 +1,6 @@
 """The embedded PostgreSQL: there with its owner, gone with its owner, however the owner ends."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -129,10 +128,11 @@ def test_an_orphan_is_stopped(tmp_path: Path) -> None:
     wrapped = postgres._wrapped(command)
     unbound = [word for word in wrapped if word not in ("--pdeathsig", "SIGINT")]
     orphan = subprocess.Popen(unbound, stderr=subprocess.DEVNULL)
-    while not re.search("ready", (tmp_path / "postgres" / "postmaster.pid").read_text() if servers(tmp_path) else ""):
+    deadline = time.monotonic() + GONE_WITHIN_S
+    while not (tmp_path / postgres.SOCKET_NAME).exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     with embedded_postgres(tmp_path, durable=False) as url:
-        facts = (orphan.wait(timeout=1), numbers(url))
+        facts = (orphan.wait(timeout=GONE_WITHIN_S), numbers(url))
 
     assert facts == (0, [(0,)])
 
@@ -150,12 +150,11 @@ def test_another_program_with_the_old_pid_is_left_alone(tmp_path: Path) -> None:
     """After a power cut the pid file may name a stranger: it is not signalled."""
     with embedded_postgres(tmp_path, durable=False):
         pass
-    stranger = subprocess.Popen(["sleep", "60"])
-    (tmp_path / "postgres" / "postmaster.pid").write_text(f"{stranger.pid}\n{tmp_path}/postgres\n0\n5432\n\n\n\n\n")
-    with embedded_postgres(tmp_path, durable=False) as url:
-        facts = (numbers(url), stranger.poll())
-    stranger.kill()
-    stranger.wait()
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        (tmp_path / "postgres" / "postmaster.pid").write_text(f"{stranger.pid}\n{tmp_path}/postgres\n0\n5432\n\n\n\n\n")
+        with embedded_postgres(tmp_path, durable=False) as url:
+            facts = (numbers(url), stranger.poll())
+        stranger.kill()
 
     assert facts == ([(0,)], None)
 
