@@ -21,7 +21,7 @@ test-debian: venv ## Run the integration tests on Debian's PostgreSQL instead of
 
 lint: venv ## Check style, types and the direction of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(BIN)/mypy && for handler in functions/*/handler.py; do $(BIN)/mypy $$handler || exit 1; done
 	@PYTHONPATH=. $(BIN)/lint-imports
 
 bench: venv ## Measure against imapfilter; rows go to build/bench/

@@ -188,7 +188,8 @@ class ClaimedEmail:
     """A mail whose filing is ours to carry out, with its unfinished actions in order: flags first, the move last.
 
     `ref` None: it was moved and the server did not tell its new UID. `undoing`: the actions take an earlier filing
-    back; `expected_flags` are then the flags it had when we left it, `our_flags` those that we changed.
+    back; `expected_flags` are then the flags it had when we left it, `our_flags` those that we changed. `settled_uids`:
+    mails of the same identity whose filing in this mailbox was settled before; where one is gone, this one is it.
     """
 
     id: int
@@ -199,6 +200,7 @@ class ClaimedEmail:
     undoing: bool = False
     expected_flags: Flags | None = None
     our_flags: Flags = frozenset()
+    settled_uids: tuple[int, ...] = ()
 
     @property
     def move(self) -> LoggedAction | None:
@@ -249,12 +251,17 @@ class CopyAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One sync of an account. `approved`: its owner confirmed moves that the anomaly stop would hold."""
+    """One sync of an account.
+
+    `approved`: its owner confirmed moves that the anomaly stop would hold. `finished`: its last call was answered
+    before; a call that comes again (a retry, a replay) is its last call again.
+    """
 
     id: uuid.UUID
     account_id: int
     dry_run: bool = False
     approved: bool = False
+    finished: bool = False
     moved: int = 0
 
 

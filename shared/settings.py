@@ -118,4 +118,4 @@ def _refuse_senseless_strategy(chosen: Classification) -> None:
     switches = {"RULES_FIRST": chosen.rules_first, "AI_ONLY_FOR_UNCERTAIN": chosen.ai_only_for_uncertain}
     for name, is_on in switches.items():
         if not is_on:
-            raise InvalidSettings(f"{name}=false contradicts CLASSIFICATION_STRATEGY={chosen.strategy}: rules come first")
+            raise InvalidSettings(f"{name}=false contradicts CLASSIFICATION_STRATEGY={chosen.strategy}: rules go first")

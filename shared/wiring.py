@@ -125,9 +125,14 @@ def _from_environment() -> Wiring:
 _current: list[Wiring] = []
 
 
+def installed() -> Wiring | None:
+    """Return the wiring that somebody put in place with wired(), if any."""
+    return _current[-1] if _current else None
+
+
 def wiring() -> Wiring:
     """Return the process's wiring; made from the environment at the first call, where a bad setting fails."""
-    return _current[-1] if _current else _from_environment()
+    return installed() or _from_environment()
 
 
 @contextmanager

@@ -11,7 +11,16 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_e
 from shared import errors
 from shared.batch import Batch
 from shared.chain.answers import Answer
-from shared.errors import BadAnswer, Busy, Conflict, DeadlineExceeded, DependencyDown, EmailAgentError, LoginRefused
+from shared.errors import (
+    BadAnswer,
+    Busy,
+    Conflict,
+    DeadlineExceeded,
+    DependencyDown,
+    EmailAgentError,
+    LoginRefused,
+    MailServerDown,
+)
 from shared.security.signing import SIGNATURE_HEADER, sign
 
 CONNECT_TIMEOUT_S = 5.0
@@ -31,9 +40,16 @@ class Patience:
     """How long to go on trying, counted from the first failure of a call, and how time passes (a test's own clock)."""
 
     total_s: float = 120.0
+    mail_server_s: float = 20.0
     conflict_s: float = 10.0
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
+
+    def allowed_s(self, failure: BaseException | None) -> float:
+        """How long this kind of failure is worth waiting for."""
+        if isinstance(failure, Conflict):
+            return self.conflict_s
+        return self.mail_server_s if isinstance(failure, MailServerDown) else self.total_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +71,8 @@ class FunctionsClient:
             if not first_failure:
                 first_failure.append(self.patience.clock())
             failure = state.outcome.exception() if state.outcome else None
-            allowed = self.patience.conflict_s if isinstance(failure, Conflict) else self.patience.total_s
-            return self.patience.clock() - first_failure[0] + _asked_wait(state) > allowed
+            waited = self.patience.clock() - first_failure[0]
+            return waited + _asked_wait(state) > self.patience.allowed_s(failure)
 
         retrying = Retrying(
             retry=retry_if_exception(_is_passing),
@@ -156,7 +172,7 @@ def _error_of(response: requests.Response) -> EmailAgentError:
     detail = str(says.get("detail") or f"the gateway answered {response.status_code}")[:MAX_DETAIL_CHARACTERS]
     if kind is EmailAgentError and says.get("call_id"):
         detail = f"{detail} (call {says['call_id']})"
-    error = kind(detail)
+    error = kind(detail, hint=str(says.get("hint") or "")[:MAX_DETAIL_CHARACTERS])
     retry_after = response.headers.get("Retry-After", "")
     if retry_after.isdecimal():
         error.retry_after_s = int(retry_after)

@@ -9,7 +9,7 @@ import click
 from shared.cli.console import console, print_json, print_table, progress
 from shared.cli.stack import in_process
 from shared.clock import now
-from shared.errors import InvalidSettings, NotFound
+from shared.errors import Conflict, InvalidSettings, NotFound
 from shared.pipeline.ports import MailSession
 from shared.records import Account, Mode, Tls
 from shared.wiring import Wiring
@@ -70,8 +70,10 @@ def add(
         ca_file=str(ca_file.resolve()) if ca_file else None,
     )
     _refuse_plaintext(account)
-    password = _password(password_file)
     with in_process() as root:
+        if any(known.name == name for known in root.store.accounts.list()):
+            raise Conflict(f"there is an account {name!r} already")
+        password = _password(password_file)
         _look(root, account, password)
         root.store.accounts.create(
             name=account.name,

@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _complain(type(error).__name__, error.detail, error.hint, as_json=as_json)
         sys.exit(exit_of(error))
     except click.UsageError as error:
-        hint = f"agent {error.ctx.command_path.removeprefix('agent ')} --help" if error.ctx else "agent --help"
+        hint = f"{error.ctx.command_path if error.ctx else 'agent'} --help"
         _complain("Usage", error.format_message(), hint, as_json=as_json)
         sys.exit(Exit.USAGE)
     except click.ClickException as error:

@@ -58,7 +58,8 @@ def _disk(settings: Settings) -> dict[str, Any]:
     place = next(folder for folder in (settings.places.home, *settings.places.home.parents) if folder.exists())
     free = shutil.disk_usage(place).free
     found = f"{free / (1 << 30):.1f} GiB free"
-    return {"check": "disk", "ok": free >= FREE_BYTES_WANTED, "found": found, "hint": f"1 GiB wanted at {place}"}
+    is_enough = free >= FREE_BYTES_WANTED
+    return {"check": "disk", "ok": is_enough, "found": found, "hint": "" if is_enough else f"1 GiB wanted at {place}"}
 
 
 def _gateway(settings: Settings) -> str:

@@ -8,6 +8,7 @@ import click
 
 from shared.cli.console import console, print_json, print_table
 from shared.cli.stack import in_process
+from shared.records import LoggedAction
 from shared.rules.rule_set import RuleSet
 from shared.store.history import EmailHistory
 
@@ -31,21 +32,8 @@ def explain(mail: str, *, as_json: bool) -> None:
 
 
 def _document(history: EmailHistory, rule_set: RuleSet | None) -> dict[str, Any]:
-    email = history.email
-    headers = {name: email.headers.get(name, []) for name in SHOWN_HEADERS if email.headers.get(name)}
     return {
-        "email": {
-            "id": email.id,
-            "account": email.account,
-            "message_id": history.message_id,
-            "mailbox": email.mailbox,
-            "ref": asdict(history.ref) if history.ref else None,
-            "internaldate": email.internaldate.isoformat(),
-            "size": email.size,
-            "flags": sorted(email.flags),
-            "headers": headers,
-            "defects": list(history.defects),
-        },
+        "email": _email(history),
         "status": str(history.status),
         "filing": str(history.filing),
         "decision": {
@@ -58,31 +46,37 @@ def _document(history: EmailHistory, rule_set: RuleSet | None) -> dict[str, Any]
             "processing_time_ms": history.processing_time_ms,
         },
         "conditions": _conditions(history.trace or "", rule_set),
-        "events": [
-            {
-                "at": event.at.isoformat(),
-                "what": event.what,
-                "was": event.was,
-                "became": event.became,
-                "why": event.why,
-                "by": event.by,
-                "run": str(event.run) if event.run else None,
-            }
-            for event in history.events
-        ],
-        "actions": [
-            {
-                "id": action.id,
-                "kind": str(action.kind),
-                "target": action.target,
-                "state": str(action.state),
-                "source": asdict(action.source) if action.source else None,
-                "target_mailbox": action.target_mailbox,
-                "target_uid": action.target_uid,
-                "undoes": action.undoes,
-            }
-            for action in history.actions
-        ],
+        "events": [asdict(event) | {"at": event.at.isoformat()} for event in history.events],
+        "actions": [_action(action) for action in history.actions],
+    }
+
+
+def _email(history: EmailHistory) -> dict[str, Any]:
+    email = history.email
+    return {
+        "id": email.id,
+        "account": email.account,
+        "message_id": history.message_id,
+        "mailbox": email.mailbox,
+        "ref": asdict(history.ref) if history.ref else None,
+        "internaldate": email.internaldate.isoformat(),
+        "size": email.size,
+        "flags": sorted(email.flags),
+        "headers": {name: email.headers[name] for name in SHOWN_HEADERS if email.headers.get(name)},
+        "defects": list(history.defects),
+    }
+
+
+def _action(action: LoggedAction) -> dict[str, Any]:
+    return {
+        "id": action.id,
+        "kind": str(action.kind),
+        "target": action.target,
+        "state": str(action.state),
+        "source": asdict(action.source) if action.source else None,
+        "target_mailbox": action.target_mailbox,
+        "target_uid": action.target_uid,
+        "undoes": action.undoes,
     }
 
 

@@ -12,13 +12,13 @@ from shared.rules.load import load_rule_files
 from shared.rules.rule_set import RuleSet
 from shared.settings import ROOT
 
-FOLDER = ROOT / "rules"
+DEFAULT = ROOT / "rules" / "default.yml"
 FILES = click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 
 
 @click.group()
 def rules() -> None:
-    """Check, test and push rules; without FILE those in rules/*.yml."""
+    """Check, test and push rules; without FILE those in rules/default.yml."""
 
 
 @rules.command()
@@ -49,10 +49,7 @@ def push(files: tuple[Path, ...]) -> None:
 
 
 def _load(files: tuple[Path, ...]) -> RuleSet:
-    paths = list(files) or sorted(FOLDER.glob("*.yml"))
-    if not paths:
-        raise InvalidRules(f"there is no rule file in {FOLDER}")
-    return load_rule_files(paths)
+    return load_rule_files(list(files) or [DEFAULT])
 
 
 def _require_tests(rule_set: RuleSet) -> None:

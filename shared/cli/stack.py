@@ -10,7 +10,7 @@ from shared.embedded.postgres import embedded_postgres
 from shared.errors import LeaseHeld
 from shared.security.secret_files import SecretFiles
 from shared.settings import Settings
-from shared.wiring import Wiring, wired
+from shared.wiring import Wiring, installed, wired
 
 UP_LOCK = "up.lock"
 USERS_LOCK = "postgres.users"
@@ -19,6 +19,10 @@ USERS_LOCK = "postgres.users"
 @contextmanager
 def in_process() -> Iterator[Wiring]:
     """Yield the wiring of this command; an embedded PostgreSQL that it had to start ends with it."""
+    root = installed()
+    if root is not None:
+        yield root
+        return
     settings = Settings.from_environment()
     if is_database_given(settings):
         if settings.places.secrets_dir_or_none is None:

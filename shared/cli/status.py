@@ -4,6 +4,7 @@ import click
 
 from shared.cli.console import console, numbers, print_json, print_table
 from shared.cli.stack import in_process
+from shared.store.accounts import AccountState
 
 
 @click.command()
@@ -29,17 +30,17 @@ def status(*, as_json: bool) -> None:
         return
     if is_paused:
         console().print("paused: nothing is done to any account (scripts/agent resume)")
-    rows_shown = [
-        (
-            state.account.name,
-            state.account.mode,
-            f"{state.last_success_at:%Y-%m-%d %H:%M} UTC" if state.last_success_at else "never",
-            numbers({name.removeprefix("filing:"): n for name, n in state.counts.items() if name != "filing:none"}),
-            state.last_error if state.consecutive_failures else "",
-        )
-        for state in states
-    ]
-    print_table(("account", "mode", "last success", "mails", "last error"), rows_shown)
+    print_table(("account", "mode", "last success", "mails", "last error"), [_cells(state) for state in states])
+
+
+def _cells(state: AccountState) -> tuple[object, ...]:
+    return (
+        state.account.name,
+        state.account.mode,
+        f"{state.last_success_at:%Y-%m-%d %H:%M} UTC" if state.last_success_at else "never",
+        numbers({name.removeprefix("filing:"): n for name, n in state.counts.items() if name != "filing:none"}),
+        state.last_error if state.consecutive_failures else "",
+    )
 
 
 @click.command()

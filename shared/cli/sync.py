@@ -118,5 +118,7 @@ def _show(summary: Summary) -> None:
         out.print(f"  held: unusually many moves. To do them: scripts/agent sync --confirm {summary.run}")
     elif summary.outcome == "paused":
         out.print("  paused: nothing was done")
+    elif summary.mode == "observe" and summary.counts.get("classified") and not summary.dry_run:
+        out.print(f"  nothing was changed. The plan: scripts/agent sync {summary.account} --dry-run")
     elif summary.counts.get("applied"):
         out.print(f"  to take it back: scripts/agent undo {summary.run}")

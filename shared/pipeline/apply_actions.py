@@ -2,18 +2,19 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from shared.batch import Batch
 from shared.clock import now
-from shared.errors import BadAnswer, DeadlineExceeded, DependencyDown, EmailAgentError, NotFound
+from shared.errors import BadAnswer, BadRequest, DeadlineExceeded, DependencyDown, NotFound
 from shared.pipeline.carry_out import carry_out
 from shared.pipeline.limits import Limits
 from shared.pipeline.ports import OpenMailbox, Store
 from shared.pipeline.put_back import put_back
 from shared.pipeline.reconcile import settle_stale
 from shared.pipeline.undo import untouched
-from shared.pipeline.visit import Visit, visit
+from shared.pipeline.visit import Visit, failures_noted, visit
 from shared.records import Account, ActionKind, ClaimedEmail, MailboxStatus, Mode, Run
 from shared.status import Filing
 
@@ -26,21 +27,22 @@ def apply_actions(batch: Batch, *, store: Store, open_mailbox: OpenMailbox, limi
     """
     started = now()
     account = store.accounts.get(batch.account)
-    if batch.dry_run and batch.undo is None:
+    if batch.dry_run and batch.undo is not None:
+        raise BadRequest("an undo has no dry run")
+    if batch.dry_run:
         return _finished(batch, account, store, _dry_run(batch, account, store), started)
-    if account.mode is Mode.PAUSED or store.accounts.paused():
-        return batch.answer("apply-actions", {}, outcome="paused", mode=account.mode.value)
     run = store.runs.open(account.id, batch.run, dry_run=False)
+    if account.mode is Mode.PAUSED or store.accounts.paused():
+        store.runs.close(run.id, "paused")  # the next run need not wait until this one's lease runs out
+        return batch.answer("apply-actions", {}, outcome="paused", mode=account.mode.value)
     if batch.confirm is not None:
         store.runs.confirm(account.id, batch.confirm, run.id)
         run = store.runs.open(account.id, batch.run, dry_run=False)
     answer = batch.answer("apply-actions", {}, outcome="done", mode=account.mode.value)
-    if batch.undo is not None or (account.mode is Mode.APPLY and not run.dry_run):
-        try:
+    batch = replace(batch, final=batch.final or run.finished)
+    if batch.undo is not None or (not run.dry_run and store.emails.waiting(account.id)["to_apply"]):
+        with failures_noted(store, account, run):
             answer = _visit(batch, account, run, store, open_mailbox, limits, started)
-        except EmailAgentError as error:
-            store.accounts.record_failure(account.id, f"{type(error).__name__}: {error.detail}")
-            raise
     return _finished(batch, account, store, answer, started)
 
 
@@ -53,21 +55,21 @@ def _dry_run(batch: Batch, account: Account, store: Store) -> Batch:
 
 
 def _finished(batch: Batch, account: Account, store: Store, answer: Batch, started: float) -> Batch:
-    """Close the run if this was its last call, and answer with the whole run's counts."""
+    """Close the run if this was its last call (the chain stops where mail is held), and answer for the whole run."""
     ms = round((now() - started) * 1000)
-    result = {"more": answer.more, "outcome": answer.outcome, "mode": answer.mode, "plan": answer.plan, "ms": ms}
-    result["imap_commands"] = answer.imap_commands
-    if not batch.final or answer.more:
-        return batch.answer("apply-actions", answer.counts, **result)
-    store.runs.close(batch.run, answer.outcome or "done")
-    store.accounts.record_success(account.id)
+    if answer.outcome != "held" and (answer.more or not batch.final):
+        return replace(answer, ms=ms)
     summary = store.runs.summary(batch.run)
-    return batch.answer(
-        "apply-actions",
-        dict(summary.counts) | {key: n for key, n in answer.counts.items() if key in ("left_alone", "held")},
+    outcome = "held" if summary.counts.get("held") else answer.outcome or "done"
+    store.runs.close(batch.run, outcome)
+    store.accounts.record_success(account.id)
+    return replace(
+        answer,
+        counts=dict(summary.counts) | {key: n for key, n in answer.counts.items() if key == "left_alone"},
         decided_by=dict(summary.decided_by),
         targets=dict(summary.targets),
-        **result,
+        outcome=outcome,
+        ms=ms,
     )
 
 
@@ -111,11 +113,27 @@ def _file_pending(at: Visit, batch: Batch, counts: Counter[str]) -> tuple[str, b
             counts["held"] += at.store.actions.hold_pending(at.account.id, mailbox, at.run_id)
             outcome = "held"
             continue
-        emails = at.store.actions.claim(at.account.id, mailbox, left, at.lease, at.run_id)
-        left -= len(emails)
-        if emails:
-            carry_out(at, status, emails, counts)
-    return outcome, more
+        left -= _file_mailbox(at, status, left, counts)
+    return outcome, more or not at.in_time
+
+
+def _file_mailbox(at: Visit, status: MailboxStatus, limit: int, counts: Counter[str]) -> int:
+    """File the pending mails of the selected mailbox; return how many were tried.
+
+    What was tried before comes in small claims, so that a mail that kills its worker is found; all the rest in one.
+    """
+    tried: set[int] = set()
+    while len(tried) < limit and at.in_time:
+        emails = at.store.actions.claim(at.account.id, status.name, limit - len(tried), at.lease, at.run_id)
+        if not emails:
+            break
+        carry_out(at, status, emails, counts)
+        ids = {email.id for email in emails}
+        if emails[0].attempts <= 1 or ids & tried:  # these were all, or they cannot be filed now
+            return len(tried | ids)
+        tried |= ids
+        status = at.session.select(status.name)
+    return len(tried)
 
 
 def is_anomaly(at: Visit, status: MailboxStatus, moves: int) -> bool:

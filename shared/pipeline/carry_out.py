@@ -55,15 +55,24 @@ def _numbered(
 def _present(
     at: Visit, emails: Sequence[ClaimedEmail], counts: Counter[str]
 ) -> tuple[list[ClaimedEmail], dict[int, Flags]]:
-    """Keep the mails that exist and that nobody marked deleted or a draft; return them with their flags."""
+    """Keep the mails that exist and that nobody marked deleted or a draft; return them with their flags.
+
+    Where an identical mail was settled here and is gone, its owner moved it away and back: this one is left alone.
+    """
     if not emails:
         return [], {}
-    flags = at.session.flags([email.ref.uid for email in emails if email.ref])
+    settled = {uid for email in emails for uid in email.settled_uids}
+    flags = at.session.flags(sorted(settled.union(email.ref.uid for email in emails if email.ref)))
+    away = settled - flags.keys()
     ready: list[ClaimedEmail] = []
     gone: defaultdict[tuple[Filing, str, str], list[ClaimedEmail]] = defaultdict(list)
     for email in emails:
         found = flags.get(email.ref.uid) if email.ref else None
         reason = _reason_to_leave(email, found)
+        came_back = next((uid for uid in email.settled_uids if uid in away), None)
+        if reason is None and came_back is not None:
+            away.remove(came_back)
+            reason = (Filing.KEPT, "moved away and back by its owner: left alone", "kept")
         if reason is None:
             ready.append(email)
         else:

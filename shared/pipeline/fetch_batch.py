@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 
 from shared.batch import Batch
 from shared.clock import now
-from shared.errors import EmailAgentError, NotFound
+from shared.errors import NotFound
 from shared.mail.fetched import new_email
 from shared.pipeline.fetch_ranges import Chunk, Span, begin, chunks, is_read, is_sparse, unread
 from shared.pipeline.limits import Limits
 from shared.pipeline.ports import OpenMailbox, Store
 from shared.pipeline.reconcile import settle_stale
-from shared.pipeline.visit import Visit, visit
+from shared.pipeline.visit import Visit, failures_noted, visit
 from shared.records import Account, Checkpoint, FetchedMail, MailboxStatus, Mode, Run
 
 SEARCH_SPAN = 100_000
@@ -29,14 +29,11 @@ def fetch_batch(batch: Batch, *, store: Store, open_mailbox: OpenMailbox, limits
     if account.mode is Mode.PAUSED or store.accounts.paused():
         return batch.answer("fetch-batch", {}, outcome="paused", mode=account.mode.value)
     run = store.runs.open(account.id, batch.run, dry_run=batch.dry_run)
-    try:
+    with failures_noted(store, account, run):
         counts, more, commands = _read(batch, account, run, store, open_mailbox, limits, started)
-    except EmailAgentError as error:
-        store.accounts.record_failure(account.id, f"{type(error).__name__}: {error.detail}")
-        raise
-    waiting = store.emails.waiting(account.id)
+        waiting = store.emails.waiting(account.id)
     idle = not more and not any(waiting[key] for key in ("to_classify", "to_apply"))
-    if batch.final and idle:
+    if run.finished or (batch.final and idle):
         store.runs.close(run.id, "done")
         store.accounts.record_success(account.id)
     return batch.answer(

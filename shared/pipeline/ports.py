@@ -97,6 +97,9 @@ class Runs(Protocol):
     def open(self, account_id: int, run: uuid.UUID, *, dry_run: bool) -> Run:
         """Open or continue a run; LeaseHeld if another run is at work."""
 
+    def step_aside(self, run: uuid.UUID) -> None:
+        """Give the sync lease back without ending the run: its call failed, another run may go first."""
+
     def close(self, run: uuid.UUID, outcome: str) -> None:
         """End the run and its lease; an approval by number is used up by the first run that moved mail."""
 
@@ -186,7 +189,8 @@ class Actions(Protocol):
     def claim(self, account_id: int, mailbox: str, limit: int, lease: Lease, run: uuid.UUID) -> list[ClaimedEmail]:
         """Pending mails of one mailbox become `applying` under the lease's token, their decided actions `planned`.
 
-        Counts an attempt; a mail whose attempts are used up becomes `failed` instead.
+        Counts an attempt; a mail whose attempts are used up becomes `failed` instead. Mails tried before come first
+        and few at a time, alone for their last attempt: where `attempts` is over 1, claim again for what is left.
         """
 
     def claim_undo(self, account_id: int, run: uuid.UUID | None, lease: Lease) -> list[ClaimedEmail]:

@@ -2,10 +2,11 @@
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from shared.clock import now
+from shared.errors import Conflict, DatabaseDown, EmailAgentError
 from shared.pipeline.limits import Limits
 from shared.pipeline.ports import MailSession, OpenMailbox, Store
 from shared.records import Account, Lease, Run
@@ -38,6 +39,19 @@ class Visit:
         if self.lease.expires_at - now() < self.limits.mailbox_lease_s / 2:
             self.lease = self.store.leases.renew(self.lease, self.limits.mailbox_lease_s)
             self.session.extend(self.lease.expires_at)
+
+
+@contextmanager
+def failures_noted(store: Store, account: Account, run: Run) -> Iterator[None]:
+    """Note a failed call on its account, and let other runs go first until this one is called again."""
+    try:
+        yield
+    except EmailAgentError as error:
+        with suppress(DatabaseDown):
+            if not isinstance(error, Conflict):
+                store.accounts.record_failure(account.id, f"{type(error).__name__}: {error.detail}")
+            store.runs.step_aside(run.id)
+        raise
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from shared.store.database import Database, Transaction
 
 FIRST_DELAY_S = 60.0
 LONGEST_DELAY_S = 3600.0
+CAREFUL_MAILS = 100
+"""Mails claimed together for their second attempt: among them may be one that kills its worker."""
 NOWHERE = (None, None, None)
 CLAIMED_EDGES = [
     (was, became)
@@ -32,14 +34,16 @@ class Actions:
     def claim(self, account_id: int, mailbox: str, limit: int, lease: Lease, run: uuid.UUID) -> list[ClaimedEmail]:
         """Claim pending mails of one mailbox under the lease, their decided actions planned; counts an attempt.
 
-        A mail whose attempts are used up becomes `failed` instead.
+        A mail whose attempts are used up becomes `failed` instead. Mails tried before come first and few at a time,
+        alone for their last attempt; claim again for what is left.
         """
         where = {"account_id": account_id, "mailbox": mailbox, "run": run}
         with self._database.transaction() as transaction:
             expires_at = _expiry(transaction, lease)
             transaction.run("fail_used_up", **where, max_attempts=self._max_attempts)
             before = {row["id"] for row in transaction.all("list_claimed", token=lease.token)}
-            transaction.run("claim_pending", **where, limit=limit, token=lease.token, expires_at=expires_at)
+            how = {"limit": limit, "careful": CAREFUL_MAILS, "max_attempts": self._max_attempts}
+            transaction.run("claim_pending", **where, **how, token=lease.token, expires_at=expires_at)
             ids = [row["id"] for row in transaction.all("list_claimed", token=lease.token) if row["id"] not in before]
             return claimed_emails(transaction, lease.token, ids)
 

@@ -44,7 +44,7 @@ def _recognise(transaction: Transaction, where: dict[str, Any]) -> dict[str, int
     relatives = transaction.one("find_relatives", **where) or {}
     if any(relatives.values()):
         transaction.run("drop_known", **where)
-    if relatives.get("unsettled"):
+    if relatives.get("unsettled") or relatives.get("filed"):
         transaction.run("drop_own_copies", **where)
     if relatives.get("renumbered"):
         numbers["remapped"] = int(transaction.value("remap", **where))

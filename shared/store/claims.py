@@ -62,6 +62,7 @@ def _claimed(row: DictRow, actions: list[DictRow]) -> ClaimedEmail:
         undoing=undoing,
         expected_flags=_flags_left(decided) if undoing else None,
         our_flags=frozenset(action["target"] for action in decided if action["kind"] != ActionKind.MOVE),
+        settled_uids=() if undoing else tuple(row["settled_uids"]),
     )
 
 

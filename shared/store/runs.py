@@ -12,7 +12,7 @@ from shared.records import Mode, Run, RunSummary
 from shared.store.database import Database, Transaction
 
 STATUS_COUNTS = ("fetched", "classified", "uncertain", "review", "failed")
-FILING_COUNTS = ("applied", "kept", "vanished", "unclear", "failed")
+FILING_COUNTS = ("applied", "kept", "held", "vanished", "unclear", "failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,11 @@ class Runs:
                 raise LeaseHeld
         opened = _run(row)
         return opened if opened.dry_run or not dry_run else _run({**row, "dry_run": True})
+
+    def step_aside(self, run: uuid.UUID) -> None:
+        """Give the sync lease back without ending the run: its call failed, another run may go first."""
+        with self._database.transaction() as transaction:
+            transaction.run("release_sync", run=run)
 
     def close(self, run: uuid.UUID, outcome: str) -> None:
         """End the run and its lease; an approval by number is used up by the first run that moved mail."""
@@ -105,6 +110,7 @@ def _run(row: DictRow) -> Run:
         account_id=row["account_id"],
         dry_run=row["dry_run"],
         approved=row["approved"],
+        finished=row["finished_at"] is not None,
         moved=row["moved"],
     )
 

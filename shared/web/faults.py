@@ -23,7 +23,7 @@ def map_errors(app: Flask) -> None:
 def _answer(error: EmailAgentError) -> Response:
     if type(error).http_status == INTERNAL_ERROR:
         return _answer_bug(error)
-    response = _document(type(error).__name__, error.detail, error.http_status)
+    response = _document(type(error).__name__, error.detail, error.http_status, error.hint)
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response
@@ -46,8 +46,9 @@ def _answer_bug(error: Exception) -> Response:
     return _document("InternalError", "an error inside the function; its log line has the call id", INTERNAL_ERROR)
 
 
-def _document(name: str, detail: str, status: int) -> Response:
+def _document(name: str, detail: str, status: int, hint: str = "") -> Response:
     g.error = name
-    response = jsonify({"error": name, "detail": detail, "call_id": g.call_id})
+    document = {"error": name, "detail": detail, "call_id": g.call_id}
+    response = jsonify(document | {"hint": hint} if hint else document)
     response.status_code = status
     return response

@@ -22,16 +22,28 @@ CROSS JOIN LATERAL (VALUES (1, 'pending', 'applying'), (2, 'applying', 'failed')
 ORDER BY id, event.nth;
 
 -- claim_pending --
--- Claim pending mail of one mailbox, oldest row first: pending -> applying, its decided actions planned.
-WITH free AS (
-    SELECT id FROM emails
+-- Claim pending mail of one mailbox, oldest row first: pending -> applying, its decided actions planned. Mail that was
+-- tried before comes first, in small company, and for its last attempt alone: it takes no neighbour down.
+WITH waiting AS (
+    SELECT id, attempts FROM emails
     WHERE account_id = %(account_id)s
         AND filing = 'pending'
         AND mailbox_id = (SELECT id FROM mailboxes WHERE account_id = %(account_id)s AND name = %(mailbox)s)
         AND (next_attempt_at IS NULL OR next_attempt_at <= coalesce(%(now)s::timestamptz, clock_timestamp()))
-    ORDER BY id
-    LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
+), most AS (
+    SELECT max(attempts) AS attempts FROM waiting
+), free AS (
+    SELECT emails.id FROM emails JOIN waiting ON waiting.id = emails.id JOIN most ON most.attempts = waiting.attempts
+    ORDER BY emails.id
+    LIMIT (
+        SELECT CASE
+            WHEN attempts = 0 THEN %(limit)s
+            WHEN attempts >= %(max_attempts)s - 1 THEN 1
+            ELSE least(%(limit)s, %(careful)s)
+        END
+        FROM most
+    )
+    FOR UPDATE OF emails SKIP LOCKED
 ), claimed AS (
     UPDATE emails
     SET filing = 'applying',
@@ -62,8 +74,20 @@ SELECT count(*) FROM claimed;
 
 -- read_claimed_emails --
 -- Read the mails claimed under a lease, oldest row first; `filing` applied means that an earlier filing is taken back.
+-- `settled_uids` are the places in the same mailbox of mails with the same identity that were filed before.
 SELECT emails.id, mailboxes.name AS mailbox, emails.uidvalidity, emails.uid, emails.identity_hash, emails.attempts,
-    emails.filing, emails.decision_id
+    emails.filing, emails.decision_id,
+    ARRAY (
+        SELECT settled.uid FROM emails AS settled
+        WHERE settled.account_id = emails.account_id
+            AND settled.identity_hash = emails.identity_hash
+            AND settled.mailbox_id = emails.mailbox_id
+            AND settled.uidvalidity = emails.uidvalidity
+            AND settled.uid IS NOT NULL
+            AND settled.filing IN ('applied', 'kept')
+            AND settled.id <> emails.id
+        ORDER BY settled.uid
+    ) AS settled_uids
 FROM emails
 JOIN mailboxes ON mailboxes.id = emails.mailbox_id
 WHERE emails.claim_token = %(token)s::uuid AND emails.id = ANY (%(ids)s)

@@ -68,11 +68,11 @@ WITH known AS (
 SELECT count(*) FROM known;
 
 -- drop_own_copies --
--- Drop arriving mail that one of our unsettled moves put there: its row follows when the move is settled.
+-- Drop arriving mail that our own moves put there: its row follows when the move is settled, or stays with its source.
 WITH ours AS (
     DELETE FROM stage USING actions
     WHERE actions.account_id = %(account_id)s
-        AND actions.state IN ('sent', 'copy_sent', 'copied', 'expunge_sent')
+        AND actions.state IN ('sent', 'copy_sent', 'copied', 'expunge_sent', 'done_source_left')
         AND actions.target_mailbox = %(mailbox)s
         AND actions.target_uidvalidity = %(uidvalidity)s
         AND actions.target_uid = stage.uid
@@ -233,6 +233,9 @@ SELECT
         WHERE account_id = %(account_id)s
             AND filing = 'pending'
             AND (next_attempt_at IS NULL OR next_attempt_at <= coalesce(%(now)s::timestamptz, clock_timestamp()))
+    ) + (
+        SELECT count(*) FROM emails
+        WHERE account_id = %(account_id)s AND claim_token IS NOT NULL AND filing IN ('applying', 'applied')
     ) + (
         SELECT count(DISTINCT emails.id)
         FROM emails

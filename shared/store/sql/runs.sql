@@ -33,6 +33,10 @@ WHERE EXISTS (
 ORDER BY runs.started_at DESC
 LIMIT 1;
 
+-- release_sync --
+-- Give a run's sync lease back.
+DELETE FROM leases WHERE token = %(run)s::uuid;
+
 -- close_run --
 -- Finish a run, write down what it did, and give its sync lease back.
 WITH lease AS (

@@ -1,0 +1,180 @@
+"""The documents say what the program says: commands, exit codes, fields, errors, links. Run as a module to rewrite.
+
+python -m tests.unit.test_docs
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from shared import errors
+from shared.batch import REQUEST_KEYS, RESULT_KEYS
+from shared.cli.app import Exit, agent
+from shared.errors import EmailAgentError
+from shared.security.signing import sign
+from shared.settings import NOT_YET, Classification, Imap, Places, Work
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)[^)]*\)")
+TREE_LINE = re.compile(r"^[│├└─ ]*([A-Z]\w+) +\d{3} *(.*)$", re.M)
+MAKE_TARGET = re.compile(r"^([a-z-]+):.*## ", re.M)
+FORBIDDEN = re.compile(r"/home/\w|/root/|/tmp/|\bTODO\b|\bFIXME\b|[Cc]oming soon")
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def first_column(text: str, heading: str) -> list[str]:
+    """The words in the first column of the table whose first heading this is."""
+    rows = text.split(f"| {heading} |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    return [name for row in rows for name in re.findall(r"`?([\w./$-]+)`?", row.split("|")[1])]
+
+
+# -- parts of pages that are written by this module
+
+
+def commands_part() -> str:
+    """Every command with its help and options, as click knows them."""
+    return "\n\n".join(part for name, command in commands(agent, "") for part in command_lines(name, command))
+
+
+def commands(group: click.Group, prefix: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in sorted(group.commands.items()):
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield prefix + name, command
+
+
+def command_lines(name: str, command: click.Command) -> Iterator[str]:
+    context = click.Context(command)
+    arguments = [known.make_metavar(context) for known in command.params if isinstance(known, click.Argument)]
+    yield f"### `{' '.join([name, *arguments])}`"
+    yield " ".join((command.help or "").split())
+    options = [option_line(option) for option in command.params if isinstance(option, click.Option)]
+    if options:
+        yield "\n".join(options)
+
+
+def option_line(option: click.Option) -> str:
+    metavar = option.make_metavar(click.Context(agent)).replace("INTEGER RANGE", "N")
+    words = option.opts[0] if option.is_flag else f"{option.opts[0]} {metavar}"
+    about = " ".join(filter(None, [option.help, f"Default: {option.default}." if option.show_default else None]))
+    return f"- `{words}`: {about}"
+
+
+def errors_part() -> str:
+    """Every error class with its status, when to call again, and what it means."""
+    said = dict(TREE_LINE.findall(errors.__doc__ or ""))
+    lines = ["| error | status | Retry-After | when |", "|---|---|---|---|"]
+    for name, about in said.items():
+        kind: type[EmailAgentError] = getattr(errors, name)
+        wait = f"{kind.retry_after_s} s" if kind.retry_after_s else ""
+        sentence = about.replace("; Retry-After", "") or (kind.__doc__ or "").strip().rstrip(".").replace("\n", " ")
+        if kind is not EmailAgentError:
+            lines.append(f"| {name} | {kind.http_status} | {wait} | {sentence[0].upper()}{sentence[1:]} |")
+    return "\n".join(lines)
+
+
+WRITTEN = {"commands": ("cli.md", commands_part), "errors": ("http.md", errors_part)}
+
+
+def with_part(text: str, name: str, part: str) -> str:
+    """The page with the part between its two markers replaced."""
+    begin, end = f"<!-- {name}: written by `python -m tests.unit.test_docs` -->\n", f"<!-- end of {name} -->"
+    before, _, rest = text.partition(begin)
+    return before + begin + f"\n{part}\n\n" + end + rest.partition(end)[2]
+
+
+def rewrite() -> None:
+    for name, (file, make) in WRITTEN.items():
+        (DOCS / file).write_text(with_part(page(file), name, make()), encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_written_parts_are_up_to_date(name: str) -> None:
+    """What a page takes from the program is what the program says now; else: python -m tests.unit.test_docs."""
+
+    file, make = WRITTEN[name]
+
+    assert with_part(page(file), name, make()) == page(file)
+
+
+# -- the rest is compared
+
+
+def test_exit_codes() -> None:
+    """docs/cli.md lists exactly the exit codes of the program."""
+
+    assert [str(int(code)) for code in Exit] == first_column(page("cli.md"), "exit code")
+
+
+def test_fields_of_the_envelope() -> None:
+    """docs/http.md lists exactly the fields that a function reads and those that it answers."""
+
+    assert (sorted(REQUEST_KEYS), sorted(RESULT_KEYS)) == (
+        sorted(first_column(page("http.md"), "in")),
+        sorted(first_column(page("http.md"), "out")),
+    )
+
+
+def test_settings() -> None:
+    """docs/cli.md lists exactly the settings that have an effect."""
+
+    groups = (Places, Imap, Work, Classification)
+    known = {str(field.validation_alias) for group in groups for field in group.model_fields.values()}
+
+    assert sorted(known) == sorted(first_column(page("cli.md"), "variable"))
+    assert set() == known & set(NOT_YET)
+
+
+def test_signing_recipe() -> None:
+    """The signature that docs/http.md describes is the one that is checked."""
+
+    assert sign(b"Jefe", b"what do ya want for nothing?") == (
+        "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"  # RFC 4231 section 4.3
+    )
+    assert "`X-Signature: sha256=<hex of HMAC-SHA256(key, body)>`" in page("http.md")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    """Every relative link leads to a file of the repository; no page names a machine's folders."""
+
+    text = path.read_text(encoding="utf-8")
+
+    assert [] == [target for target in LINK.findall(text) if not (path.parent / target).exists()]
+    assert [] == FORBIDDEN.findall(text)
+
+
+def test_commands_that_are_named_exist() -> None:
+    """Every `make` target and every command of scripts/agent that the README names is there."""
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = set(MAKE_TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
+    known = {words for name, _ in commands(agent, "") for words in (name, name.split()[0])}
+    named = {words.strip() for words in re.findall(r"scripts/agent ((?:[a-z]+ ?){1,2})", text)}
+
+    assert set() == set(re.findall(r"\bmake ([a-z-]+)`", text)) - targets
+    assert set() == {words for words in named if words not in known and words.split()[0] not in known}
+
+
+def test_adrs_are_numbered() -> None:
+    """The decisions are numbered without a gap, and each says context, decision and consequences."""
+
+    pages = sorted((DOCS / "adr").glob("*.md"))
+
+    assert [f"{number:04}" for number in range(1, len(pages) + 1)] == [path.name[:4] for path in pages]
+    for path in pages:
+        text = path.read_text(encoding="utf-8")
+        assert ["Context", "Decision", "Consequences"] == re.findall(r"^## (.+)$", text, re.M), path.name
+
+
+if __name__ == "__main__":
+    rewrite()
