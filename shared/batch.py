@@ -11,6 +11,7 @@ from shared.errors import BadRequest
 REQUEST_KEYS = {"account", "run", "mailbox", "limit", "issued_at", "final", "dry_run", "undo", "confirm"}
 RESULT_KEYS = {"stage", "counts", "more", "ms", "plan", "outcome", "imap_commands", "decided_by", "targets", "mode"}
 MAX_LIMIT = 100_000
+MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ class Batch:
         if unknown:
             raise BadRequest(f"unknown field {unknown[0]!r}")
         account = document.get("account")
-        if not isinstance(account, str) or not 0 < len(account) <= 200 or "\x00" in account:
+        if not isinstance(account, str) or not 0 < len(account) <= MAX_NAME or "\x00" in account:
             raise BadRequest("'account' must be a name of 1 to 200 characters")
         run = _uuid(document, "run")
         return cls(

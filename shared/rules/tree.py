@@ -100,7 +100,7 @@ def read_tree(text: str, file: str, faults: Faults) -> Node | None:
     return builder.root or Map(start)
 
 
-class _StopReading(Exception):  # noqa: N818 - no error of ours: the fault is noted, reading ends
+class _StopReading(Exception):
     """Reading this file further has no sense."""
 
 

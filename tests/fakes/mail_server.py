@@ -1,4 +1,4 @@
-"""An IMAP server in memory: the MailSession Protocol over dicts, with abilities that can be taken away, and a plug to pull.
+"""An IMAP server in memory: the MailSession Protocol over dicts, with abilities to take away and a plug to pull.
 
 `fuse` counts effects and looks; when it burns through, PowerCut is raised before or after the effect, as asked: the
 worker dies there. It is a BaseException, so that no handler of ours can survive it.

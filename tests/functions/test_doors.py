@@ -60,12 +60,20 @@ class FakeEmails:
     def classify(self, *_arguments: object, **_named: object) -> dict[str, int]:
         return {"claimed": 0}
 
+    def claim_careful(self, *_arguments: object) -> list[object]:
+        return []
+
+    def record_careful(self, *_arguments: object) -> dict[str, int]:
+        return {}
+
 
 class FakeRuns:
     """Every run is open."""
 
     def open(self, account_id: int, run: uuid.UUID, *, dry_run: bool) -> Run:
         return Run(id=run, account_id=account_id, dry_run=dry_run)
+
+    def close(self, run: uuid.UUID, outcome: str) -> None: ...
 
 
 class FakeLeases:

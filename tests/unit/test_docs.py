@@ -19,9 +19,13 @@ from shared.settings import NOT_YET, Classification, Imap, Places, Work
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+ROOMS = ("shared", "functions", "scripts", "tests", "rules")
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)[^)]*\)")
 TREE_LINE = re.compile(r"^[│├└─ ]*([A-Z]\w+) +\d{3} *(.*)$", re.M)
+FILE = re.compile(r"`((?:[\w-]+/)*[\w-]+\.(?:py|sql|yml|toml))`")
+MEMBER = re.compile(r"`(\w+)\.(\w+)`")
+SUFFIXES = ("py", "sql", "yml", "md")
 MAKE_TARGET = re.compile(r"^([a-z-]+):.*## ", re.M)
 FORBIDDEN = re.compile(r"/home/\w|/root/|/tmp/|\bTODO\b|\bFIXME\b|[Cc]oming soon")
 
@@ -56,7 +60,7 @@ def command_lines(name: str, command: click.Command) -> Iterator[str]:
     context = click.Context(command)
     arguments = [known.make_metavar(context) for known in command.params if isinstance(known, click.Argument)]
     yield f"### `{' '.join([name, *arguments])}`"
-    yield " ".join((command.help or "").split())
+    yield " ".join((command.help or "").split()).replace("<", "\\<")
     options = [option_line(option) for option in command.params if isinstance(option, click.Option)]
     if options:
         yield "\n".join(options)
@@ -151,6 +155,23 @@ def test_links_lead_somewhere(path: Path) -> None:
 
     assert [] == [target for target in LINK.findall(text) if not (path.parent / target).exists()]
     assert [] == FORBIDDEN.findall(text)
+
+
+def is_there(name: str) -> bool:
+    """Whether a file of this name, or with this end of a path, is in the repository."""
+    return (ROOT / name).exists() or any(next((ROOT / room).glob(f"**/{name}"), None) for room in ROOMS)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_code_that_is_named_exists(path: Path) -> None:
+    """Every file, and every function of a module, that a page names between backticks is there."""
+
+    text = path.read_text(encoding="utf-8")
+    modules = {file.stem: file.read_text(encoding="utf-8") for file in (ROOT / "shared").rglob("*.py")}
+    functions = [(module, name) for module, name in MEMBER.findall(text) if module in modules and name not in SUFFIXES]
+
+    assert [] == [name for name in FILE.findall(text) if not is_there(name)]
+    assert [] == [f"{module}.{name}" for module, name in functions if not re.search(rf"\b{name}\b", modules[module])]
 
 
 def test_commands_that_are_named_exist() -> None:
