@@ -109,10 +109,9 @@ def _file_pending(at: Visit, batch: Batch, counts: Counter[str]) -> tuple[str, b
         except NotFound:
             counts["missing_mailboxes"] += 1
             continue
-        if is_anomaly(at, status, moves + counts["moved"]):
+        if is_anomaly(at, status, moves, elsewhere=counts["moved"]):
             counts["held"] += at.store.actions.hold_pending(at.account.id, mailbox, at.run_id)
-            outcome = "held"
-            continue
+            outcome = "held"  # what is only flagged here goes on
         left -= _file_mailbox(at, status, left, counts)
     return outcome, more or not at.in_time
 
@@ -136,13 +135,17 @@ def _file_mailbox(at: Visit, status: MailboxStatus, limit: int, counts: Counter[
     return len(tried)
 
 
-def is_anomaly(at: Visit, status: MailboxStatus, moves: int) -> bool:
-    """Whether this run would move more of a mailbox than an owner expects without having approved it."""
-    total = at.run.moved + moves
+def is_anomaly(at: Visit, status: MailboxStatus, moves: int, *, elsewhere: int = 0) -> bool:
+    """Whether this run would move more of a mailbox than an owner expects without having approved it.
+
+    `elsewhere`: moved out of other mailboxes in this call; it counts as mails, not as a share of this mailbox.
+    """
+    moves += at.run.moved
+    total = moves + elsewhere
     approved = at.run.approved and not at.run.finished  # an approval ends with its run: a replayed call has none
     if approved or total <= at.account.approved_moves or total <= at.limits.anomaly_mails:
         return False
-    return total > at.limits.anomaly_share * (status.messages + at.run.moved)
+    return moves > at.limits.anomaly_share * (status.messages + at.run.moved)
 
 
 def _undo(at: Visit, batch: Batch, counts: Counter[str]) -> None:

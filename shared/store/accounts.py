@@ -50,6 +50,7 @@ class Accounts:
         provider: str | None = None,
     ) -> Account:
         """Note a new account; `secret` comes encrypted. Conflict if the name is taken."""
+        named = ("INBOX" if mailbox.upper() == "INBOX" else mailbox for mailbox in mailboxes)  # RFC 9051 section 5.1
         with self._database.transaction() as transaction:
             row = transaction.one(
                 "create_account",
@@ -60,7 +61,7 @@ class Accounts:
                 username=username,
                 secret=secret,
                 mode=str(mode),
-                mailboxes=list(mailboxes),
+                mailboxes=list(dict.fromkeys(named)),
                 max_actions_per_hour=max_actions_per_hour,
                 plaintext_allowed=plaintext_allowed,
                 copy_without_expunge=copy_without_expunge,

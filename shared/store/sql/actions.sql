@@ -1,3 +1,6 @@
+-- Bulk statements reach each mail by its id. `IS NOT DISTINCT FROM` is `=` that no index serves: with it the planner
+-- cannot prefer a scan of everything claimed, once per mail, on a table that was filled a second ago and never analysed.
+
 -- claim_expiry --
 -- Read when our lease ends; no row when it ended or is another's.
 SELECT expires_at FROM leases
@@ -81,8 +84,7 @@ SELECT emails.id, mailboxes.name AS mailbox, emails.uidvalidity, emails.uid, ema
         SELECT settled.uid FROM emails AS settled
         WHERE settled.account_id = emails.account_id
             AND settled.identity_hash = emails.identity_hash
-            AND settled.mailbox_id = emails.mailbox_id
-            AND settled.uidvalidity = emails.uidvalidity
+            AND (settled.mailbox_id, settled.uidvalidity) IS NOT DISTINCT FROM (emails.mailbox_id, emails.uidvalidity)
             AND settled.uid IS NOT NULL
             AND settled.filing IN ('applied', 'kept')
             AND settled.id <> emails.id
@@ -90,7 +92,7 @@ SELECT emails.id, mailboxes.name AS mailbox, emails.uidvalidity, emails.uid, ema
     ) AS settled_uids
 FROM emails
 JOIN mailboxes ON mailboxes.id = emails.mailbox_id
-WHERE emails.claim_token = %(token)s::uuid AND emails.id = ANY (%(ids)s)
+WHERE emails.claim_token IS NOT DISTINCT FROM %(token)s::uuid AND emails.id = ANY (%(ids)s)
 ORDER BY emails.id;
 
 -- list_claimed --
@@ -146,7 +148,7 @@ WITH step AS (
     WHERE actions.id = step.id
         AND actions.state = step.was::action_state
         AND emails.id = actions.email_id
-        AND emails.claim_token = %(token)s::uuid
+        AND emails.claim_token IS NOT DISTINCT FROM %(token)s::uuid
         AND (alive.ours OR step.became NOT IN ('sent', 'copy_sent', 'expunge_sent'))
     RETURNING actions.id
 )
@@ -182,7 +184,7 @@ WITH outcome AS (
         AND other.uidvalidity = outcome.uidvalidity
         AND other.uid = outcome.uid
         AND other.id <> emails.id
-    WHERE emails.claim_token = %(token)s::uuid
+    WHERE emails.claim_token IS NOT DISTINCT FROM %(token)s::uuid
         AND (emails.filing::text, outcome.became) IN (SELECT was, became FROM edge)
     FOR UPDATE OF emails
 ), changed AS (
@@ -205,7 +207,7 @@ WITH outcome AS (
         uidvalidity = coalesce(mine.uidvalidity, emails.uidvalidity),
         uid = CASE WHEN mine.mailbox_id IS NULL THEN emails.uid ELSE mine.uid END
     FROM mine
-    WHERE emails.id = mine.id AND emails.filing = mine.filing AND emails.claim_token = %(token)s::uuid
+    WHERE emails.id = mine.id AND emails.filing = mine.filing AND emails.claim_token IS NOT DISTINCT FROM %(token)s::uuid
     RETURNING emails.id, mine.filing AS was, mine.became, mine.why, mine.by
 ), logged AS (
     INSERT INTO email_events (email_id, run_id, what, was, became, why, by, at)
