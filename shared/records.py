@@ -166,7 +166,7 @@ class LoggedAction:
     `target` is what was decided: a flag, a mailbox name, or a special-use role (`\Archive`). `source` and the fields
     from `source_flags` on are written with `sent`: where the mail was, its flags before our first effect, the server's
     name of the target, its UIDVALIDITY and UIDNEXT before our command; `target_uid` is what COPYUID said (RFC 4315).
-    `undoes` is the id of the action that this one takes back.
+    `undoes` is the id of the action that this one takes back, `error` why it was refused.
     """
 
     id: int
@@ -181,6 +181,7 @@ class LoggedAction:
     target_uidnext: int | None = None
     target_uid: int | None = None
     undoes: int | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from shared.batch import Batch
 from shared.clock import now
@@ -12,7 +13,7 @@ from shared.pipeline.limits import Limits
 from shared.pipeline.ports import OpenMailbox, Store
 from shared.pipeline.reconcile import settle_stale
 from shared.pipeline.visit import Visit, failures_noted, visit
-from shared.records import Account, Checkpoint, FetchedMail, MailboxStatus, Mode, Run
+from shared.records import Account, Checkpoint, MailboxStatus, Mode, NewEmail, Run
 
 SEARCH_SPAN = 100_000
 """UIDs one search covers: its answer stays small on a mailbox with millions of UIDs."""
@@ -26,6 +27,8 @@ def fetch_batch(batch: Batch, *, store: Store, open_mailbox: OpenMailbox, limits
     """
     started = now()
     account = store.accounts.get(batch.account)
+    if batch.mailbox not in (None, *account.mailboxes):
+        raise NotFound("the account reads no mailbox of that name")
     if account.mode is Mode.PAUSED or store.accounts.paused():
         return batch.answer("fetch-batch", {}, outcome="paused", mode=account.mode.value)
     run = store.runs.open(account.id, batch.run, dry_run=batch.dry_run)
@@ -51,7 +54,7 @@ def _read(
     batch: Batch, account: Account, run: Run, store: Store, open_mailbox: OpenMailbox, limits: Limits, started: float
 ) -> tuple[Counter[str], bool, int]:
     counts: Counter[str] = Counter()
-    names = (batch.mailbox,) if batch.mailbox in account.mailboxes else account.mailboxes
+    names = (batch.mailbox,) if batch.mailbox else account.mailboxes
     budget = min(batch.limit or limits.fetch_mails, limits.fetch_mails)
     more = False
     with visit(account, run, store=store, open_mailbox=open_mailbox, limits=limits, started=started) as at:
@@ -136,13 +139,17 @@ class Reader:
                 asked.append(chunk)
                 yield chunk.uids
 
-        for mails in self.at.session.fetch(ask(), self.extra_headers):
-            checkpoint = self._store(asked.popleft(), mails)
-            self.at.renew()
+        with ThreadPoolExecutor(max_workers=1) as writer:  # PostgreSQL stores a chunk while the next is read and parsed
+            stored: Future[Checkpoint] | None = None
+            for mails in self.at.session.fetch(ask(), self.extra_headers):
+                emails = [new_email(mail, extra_headers=self.extra_headers) for mail in mails]
+                checkpoint = stored.result() if stored else checkpoint
+                stored = writer.submit(self._store, asked.popleft(), emails)
+                self.at.renew()
+            checkpoint = stored.result() if stored else checkpoint
         return total, checkpoint
 
-    def _store(self, chunk: Chunk, mails: Sequence[FetchedMail]) -> Checkpoint:
-        emails = [new_email(mail, extra_headers=self.extra_headers) for mail in mails]
+    def _store(self, chunk: Chunk, emails: Sequence[NewEmail]) -> Checkpoint:
         self.counts.update(self.at.store.emails.add(self.at.account.id, emails, chunk.after, self.at.run_id))
         return chunk.after
 

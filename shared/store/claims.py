@@ -39,6 +39,7 @@ def logged_action(row: DictRow) -> LoggedAction:
         target_uidnext=row["target_uidnext"],
         target_uid=row["target_uid"],
         undoes=row["undoes"],
+        error=row["error"],
     )
 
 

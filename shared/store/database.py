@@ -32,6 +32,8 @@ def our_errors() -> Iterator[None]:
         raise Conflict(f"this exists already ({error.diag.constraint_name})") from error
     except errors.ForeignKeyViolation as error:
         raise NotFound(f"it refers to something that is gone ({error.diag.constraint_name})") from error
+    except errors.DeadlockDetected as error:  # a late worker met the one that took over
+        raise Conflict("two workers wanted the same rows; nothing was changed") from error
     except errors.QueryCanceled as error:
         raise DatabaseDown("the database took too long") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
