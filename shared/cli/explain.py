@@ -77,6 +77,7 @@ def _action(action: LoggedAction) -> dict[str, Any]:
         "target_mailbox": action.target_mailbox,
         "target_uid": action.target_uid,
         "undoes": action.undoes,
+        "error": action.error,
     }
 
 
@@ -104,7 +105,7 @@ def _show(document: dict[str, Any]) -> None:
         out.print(f"  {decision['reason']}")
     _table(document["conditions"], "conditions that were asked", ("rule", "line", "condition", "value"))
     _table(document["events"], "events", ("at", "what", "was", "became", "by", "why"))
-    _table(document["actions"], "actions", ("kind", "target", "state"))
+    _table(document["actions"], "actions", ("kind", "target", "state", "error"))
 
 
 def _table(rows: list[dict[str, Any]], title: str, columns: Sequence[str]) -> None:

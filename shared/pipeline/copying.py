@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.pipeline.movable import Movable, by_target, filed, look
+from shared.pipeline.movable import Movable, by_target, filed, forget_gone, look
 from shared.pipeline.visit import Visit
 from shared.records import ActionStep, ClaimedEmail, EmailRef, LoggedAction, MailboxStatus, Outcome
 from shared.status import ActionState, Filing
@@ -39,8 +39,11 @@ def by_copy(at: Visit, status: MailboxStatus, movable: Sequence[Movable], counts
         at.renew()
         at.store.actions.advance(at.lease, [item.step(A.COPY_SENT) for item in group])
         answer = at.session.copy([item.uid for item in group], group[0].target.name)
-        uids = answer.uids or {}  # refused, or copied without COPYUID: look, do not guess
-        unclear += [(item, answer.error) for item in group if item.uid not in uids]
+        uids = answer.uids or {}
+        missing = [(item, answer.error) for item in group if item.uid not in uids]
+        if answer.uids is not None:
+            missing = forget_gone(at, missing, A.COPY_SENT, counts)
+        unclear += missing  # refused, or copied without COPYUID: look, do not guess
         copied = [
             Copied(
                 email=item.email,

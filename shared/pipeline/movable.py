@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from shared.pipeline.put_back import put_back
 from shared.pipeline.reconcile import settle
 from shared.pipeline.visit import Visit
 from shared.records import ActionStep, ClaimedEmail, EmailRef, Flags, LoggedAction, MailboxStatus, Outcome
@@ -82,3 +83,18 @@ def look(at: Visit, unclear: Sequence[tuple[Movable, str | None]], state: Action
     for outcome in verdict.outcomes:
         counts[outcome.became.value] += 1
         counts["moved"] += outcome.ref is not None
+
+
+def forget_gone(
+    at: Visit, missing: Sequence[tuple[Movable, str | None]], state: ActionState, counts: Counter[str]
+) -> list[tuple[Movable, str | None]]:
+    """Of those that COPYUID left out, end the mails that are gone: somebody was faster. Return the others."""
+    if not missing:
+        return []
+    present = at.session.flags([item.uid for item, _ in missing])
+    gone = [item.as_sent(state) for item, _ in missing if item.uid not in present]
+    why = "gone from its mailbox before it was filed"
+    undoing = [email for email in gone if email.undoing]
+    put_back(at, undoing, Filing.APPLIED, why, counts, "left_alone")
+    put_back(at, [email for email in gone if not email.undoing], Filing.VANISHED, why, counts, "vanished")
+    return [(item, error) for item, error in missing if item.uid in present]

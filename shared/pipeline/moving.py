@@ -2,15 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
 from shared.errors import EmailAgentError
 from shared.pipeline.copying import by_copy, can_expunge
-from shared.pipeline.movable import Movable, by_target, filed, look
+from shared.pipeline.movable import Movable, by_target, filed, forget_gone, look
 from shared.pipeline.put_back import leave
 from shared.pipeline.visit import Visit
-from shared.records import ActionStep, CopyAnswer, MailboxStatus, Outcome
-from shared.status import ActionState, Filing
+from shared.records import ActionStep, CopyAnswer, EmailRef, MailboxStatus
+from shared.status import ActionState
 
 A = ActionState
 
@@ -44,38 +43,29 @@ def _by_move(at: Visit, movable: Sequence[Movable], flag_steps: Sequence[ActionS
         answers.extend(at.session.move([([item.uid for item in group], group[0].target.name) for group in groups]))
     except EmailAgentError as error:
         failure = error  # what was answered before counts: record it, then fail
-    steps: list[ActionStep] = []
-    outcomes: list[Outcome] = []
+    moved: list[tuple[Movable, EmailRef]] = []
+    missing: list[tuple[Movable, str | None]] = []
     unclear: list[tuple[Movable, str | None]] = []
     for group, answer in zip(groups, answers, strict=False):
-        if answer.uids is None:  # refused, or moved without COPYUID: look, do not guess
-            unclear += [(item, answer.error) for item in group]
-        else:
-            _record(group, answer, steps, outcomes, counts)
-    if outcomes:
-        at.store.actions.finish(at.lease, steps, outcomes, at.run_id)
+        for item in group:
+            if answer.uids is None:  # refused, or moved without COPYUID: look, do not guess
+                unclear.append((item, answer.error))
+            elif (uid := answer.uids.get(item.uid)) is None:
+                missing.append((item, "it moved others of this command"))
+            else:
+                moved.append((item, item.place(answer.target_uidvalidity, uid)))
+    _record(at, moved, counts)
     if failure is not None:
         raise failure
-    look(at, unclear, A.SENT, counts)
+    look(at, [*forget_gone(at, missing, A.SENT, counts), *unclear], A.SENT, counts)
 
 
-def _record(
-    group: Sequence[Movable],
-    answer: CopyAnswer,
-    steps: list[ActionStep],
-    outcomes: list[Outcome],
-    counts: Counter[str],
-) -> None:
-    """Believe COPYUID: what it names has moved, what it leaves out was gone before our command came."""
-    for item in group:
-        uid = (answer.uids or {}).get(item.uid)
-        step = ActionStep(action_id=item.move.id, was=A.SENT, became=A.DONE, target_uid=uid)
-        if uid is not None:
-            steps.append(step)
-            outcomes.append(filed(item.email, item.place(answer.target_uidvalidity, uid), counts))
-            continue
-        steps.append(replace(step, became=A.ABANDONED))
-        became = Filing.APPLIED if item.email.undoing else Filing.VANISHED
-        counts["left_alone" if item.email.undoing else "vanished"] += 1
-        why = "gone from its mailbox before it was filed"
-        outcomes.append(Outcome(email_id=item.email.id, became=became, why=why))
+def _record(at: Visit, moved: Sequence[tuple[Movable, EmailRef]], counts: Counter[str]) -> None:
+    """Believe COPYUID (RFC 4315): what it names has moved, and is there now."""
+    if not moved:
+        return
+    steps = [
+        ActionStep(action_id=item.move.id, was=A.SENT, became=A.DONE, target_uid=place.uid) for item, place in moved
+    ]
+    outcomes = [filed(item.email, place, counts) for item, place in moved]
+    at.store.actions.finish(at.lease, steps, outcomes, at.run_id)

@@ -22,7 +22,8 @@ def put_back(
         for action in email.actions
         if became is not Filing.PENDING
     ]
-    outcomes = [Outcome(email_id=email.id, became=became, why=why, by="dependency") for email in emails]
+    by = "dependency" if became is Filing.PENDING else "apply-actions"
+    outcomes = [Outcome(email_id=email.id, became=became, why=why, by=by) for email in emails]
     at.store.actions.finish(at.lease, steps, outcomes, at.run_id)
     counts[count] += len(emails)
 
