@@ -148,7 +148,7 @@ class ImapSession:
         if answer.state != b"OK":
             raise slow_down(answer.code, answer.text) or NotFound(f"mailbox {name!r} cannot be opened: {answer.text}")
         if word == b"SELECT" and answer.code.upper() == b"READ-ONLY":
-            raise BadAnswer(
+            raise NotFound(
                 f"the mail server opens {name!r} for reading only", hint="check the account's rights on this mailbox"
             )
         status, needs_uidnext = answers.opened(name, answer)
