@@ -139,6 +139,8 @@ CREATE INDEX emails_identity ON emails (account_id, identity_hash);
 
 CREATE INDEX emails_to_classify ON emails (account_id, internaldate DESC, uid DESC) WHERE status = 'fetched';
 
+CREATE INDEX emails_uncertain ON emails (account_id) WHERE status = 'uncertain';
+
 CREATE INDEX emails_to_file ON emails (account_id, mailbox_id, id) WHERE filing = 'pending';
 
 CREATE INDEX emails_held_run ON emails (held_run) WHERE filing = 'held';

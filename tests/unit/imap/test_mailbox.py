@@ -152,7 +152,7 @@ def test_a_mailbox_opened_for_reading_only_is_an_error_for_select() -> None:
     """Nothing is written where the server has said READ-ONLY."""
     session, _ = session_with(OPENED + b"A1 OK [READ-ONLY] done\r\n")
 
-    with pytest.raises(BadAnswer, match="reading only"):
+    with pytest.raises(NotFound, match="reading only"):
         session.select("INBOX")
 
 
