@@ -35,13 +35,13 @@ def apply_actions(batch: Batch, *, store: Store, open_mailbox: OpenMailbox, limi
     if account.mode is Mode.PAUSED or store.accounts.paused():
         store.runs.close(run.id, "paused")  # the next run need not wait until this one's lease runs out
         return batch.answer("apply-actions", {}, outcome="paused", mode=account.mode.value)
-    if batch.confirm is not None:
-        store.runs.confirm(account.id, batch.confirm, run.id)
-        run = store.runs.open(account.id, batch.run, dry_run=False)
     answer = batch.answer("apply-actions", {}, outcome="done", mode=account.mode.value)
     batch = replace(batch, final=batch.final or run.finished)
-    if batch.undo is not None or (not run.dry_run and store.emails.waiting(account.id)["to_apply"]):
-        with failures_noted(store, account, run):
+    with failures_noted(store, account, run):
+        if batch.confirm is not None and not run.approved:
+            store.runs.confirm(account.id, batch.confirm, run.id)
+            run = replace(run, approved=True)
+        if batch.undo is not None or (not run.dry_run and store.emails.waiting(account.id)["to_apply"]):
             answer = _visit(batch, account, run, store, open_mailbox, limits, started)
     return _finished(batch, account, store, answer, started)
 
@@ -55,9 +55,9 @@ def _dry_run(batch: Batch, account: Account, store: Store) -> Batch:
 
 
 def _finished(batch: Batch, account: Account, store: Store, answer: Batch, started: float) -> Batch:
-    """Close the run if this was its last call (the chain stops where mail is held), and answer for the whole run."""
+    """Close the run if this was its last call (the chain stops where mail is held or all is paused), and answer for the whole run."""
     ms = round((now() - started) * 1000)
-    if answer.outcome != "held" and (answer.more or not batch.final):
+    if answer.outcome not in ("held", "paused") and (answer.more or not batch.final):
         return replace(answer, ms=ms)
     summary = store.runs.summary(batch.run)
     outcome = "held" if summary.counts.get("held") else answer.outcome or "done"
@@ -103,6 +103,8 @@ def _file_pending(at: Visit, batch: Batch, counts: Counter[str]) -> tuple[str, b
             more = not at.in_time
             counts["capped"] += left <= 0
             break
+        if at.store.accounts.paused():
+            return "paused", False
         moves = sum(mails for name, kind, _, mails in plan if name == mailbox and kind == ActionKind.MOVE)
         try:
             status = at.session.select(mailbox)

@@ -14,7 +14,7 @@ from shared.errors import Conflict, DatabaseDown, EmailAgentError, NotFound
 from shared.store.queries import queries
 
 RECONNECT_TIMEOUT_S = 3.0  # then the next call tries anew: no long back-off once the server is there again
-OPTIONS = "-c statement_timeout=120s -c lock_timeout=30s -c client_min_messages=warning -c timezone=UTC"
+OPTIONS = "-c jit=off -c statement_timeout=120s -c lock_timeout=30s -c client_min_messages=warning -c timezone=UTC"
 
 Clock = Callable[[], dt.datetime]
 Connection = psycopg.Connection[DictRow]

@@ -66,7 +66,10 @@ class Runs:
                 raise NotFound("there is no such run of this account")
             if not transaction.one("approve_run", run=run, account_id=account_id):
                 raise NotFound("the run that shall apply is not open")
-            return int(transaction.value("confirm_held", account_id=account_id, held_run=held_run, run=run))
+            released = int(transaction.value("confirm_held", account_id=account_id, held_run=held_run, run=run))
+            if not released:
+                raise NotFound("that run holds no mail")
+            return released
 
     def get(self, run: uuid.UUID) -> RunRecord:
         """Return what was written down of a run."""
