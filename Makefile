@@ -25,7 +25,7 @@ lint: venv ## Check style, types and the direction of imports
 	@PYTHONPATH=. $(BIN)/lint-imports
 
 bench: venv ## Measure against imapfilter; rows go to build/bench/
-	@$(BIN)/python scripts/bench
+	@$(BIN)/python -m scripts.bench
 
 clean: ## Remove what the other targets made, but neither .venv nor var/
 	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -55,7 +55,7 @@ def _dry_run(batch: Batch, account: Account, store: Store) -> Batch:
 
 
 def _finished(batch: Batch, account: Account, store: Store, answer: Batch, started: float) -> Batch:
-    """Close the run if this was its last call (the chain stops where mail is held or all is paused), and answer for the whole run."""
+    """Close the run after its last call (the chain stops where mail is held or all is paused); answer for all of it."""
     ms = round((now() - started) * 1000)
     if answer.outcome not in ("held", "paused") and (answer.more or not batch.final):
         return replace(answer, ms=ms)
