@@ -144,7 +144,12 @@ class ImapSession:
         return self._open(b"SELECT", name)
 
     def _open(self, word: bytes, name: str) -> MailboxStatus:
-        (answer,) = self._pipeline([(word, self._name(name))])
+        commands: list[Command] = [(word, self._name(name))]
+        if word == b"SELECT" and self._namespace is None and self.has("NAMESPACE"):
+            commands.append((b"NAMESPACE",))  # who writes will move: asked for in the same round trip
+        answer, *more = self._pipeline(commands)
+        if more and more[0].state == b"OK":
+            self._namespace = answers.personal_namespace(more[0])
         if answer.state != b"OK":
             raise slow_down(answer.code, answer.text) or NotFound(f"mailbox {name!r} cannot be opened: {answer.text}")
         if word == b"SELECT" and answer.code.upper() == b"READ-ONLY":

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from shared.mail.encoded_words import ADDRESS_FIELDS, decode_literal, decode_words
 
@@ -43,9 +44,9 @@ def read_headers(header: bytes, *, truncated: bool = False) -> HeaderBlock:
             if line.strip():
                 defects.add("header-malformed")
             continue
-        name = name.rstrip(" \t").lower()
         value = value.strip(" \t\r")
-        if not _is_field_name(name):
+        name = _field_name(name) if len(name) <= MAX_NAME_CHARS else ""
+        if not name:
             defects.add("header-malformed")
             continue
         raw.setdefault(name, value)
@@ -65,9 +66,11 @@ def _bounded(lines: list[str], defects: set[str]) -> list[str]:
     return filled[:MAX_FIELDS]
 
 
-def _is_field_name(name: str) -> bool:
-    # RFC 5322 section 2.2: printable US-ASCII except colon and space.
-    return name.isascii() and name.isprintable() and " " not in name and 0 < len(name) <= MAX_NAME_CHARS
+@lru_cache(maxsize=1024)
+def _field_name(text: str) -> str:
+    """Return a field's name in lower case; empty if it is none (RFC 5322 section 2.2: printable ASCII but space)."""
+    name = text.rstrip(" \t").lower()
+    return name if name.isascii() and name.isprintable() and " " not in name else ""
 
 
 def _decoded(name: str, value: str, defects: set[str]) -> str:

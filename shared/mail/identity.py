@@ -18,8 +18,8 @@ def identity_hash(
     if internaldate.tzinfo is None:
         internaldate = internaldate.replace(tzinfo=dt.UTC)
     seconds = (internaldate - _EPOCH) // _SECOND  # INTERNALDATE has whole seconds
-    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES, person=_PERSON)
+    parts: list[bytes] = []
     for value in (message_id, date, sender, subject, str(size), str(seconds)):
         octets = value.encode("utf-8", "surrogatepass")
-        digest.update(len(octets).to_bytes(_LENGTH_BYTES, "big") + octets)
-    return uuid.UUID(bytes=digest.digest())
+        parts += (len(octets).to_bytes(_LENGTH_BYTES, "big"), octets)
+    return uuid.UUID(bytes=hashlib.blake2b(b"".join(parts), digest_size=_DIGEST_BYTES, person=_PERSON).digest())

@@ -42,7 +42,7 @@ def classify_rules(batch: Batch, *, store: Store, limits: Limits, now: Callable[
                 steps.pop(0)
                 continue
             lease = store.leases.renew(lease, limits.claim_timeout_s)
-    more = bool(steps)
+    more = bool(steps) and store.emails.waiting(account.id)["to_classify"] > 0
     return batch.answer("classify-rules", counts, more=more, ms=round((clock() - started) * 1000))
 
 

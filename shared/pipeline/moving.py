@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from shared.errors import EmailAgentError
 from shared.pipeline.copying import by_copy, can_expunge
 from shared.pipeline.movable import Movable, by_target, filed, forget_gone, look
 from shared.pipeline.put_back import leave
 from shared.pipeline.visit import Visit
-from shared.records import ActionStep, CopyAnswer, EmailRef, MailboxStatus
+from shared.records import ActionStep, CopyAnswer, MailboxStatus
 from shared.status import ActionState
 
 A = ActionState
@@ -33,39 +32,32 @@ def move_all(
 
 
 def _by_move(at: Visit, movable: Sequence[Movable], flag_steps: Sequence[ActionStep], counts: Counter[str]) -> None:
-    """UID MOVE (RFC 6851), one per target, all sent before the first answer is read."""
+    """UID MOVE (RFC 6851), one per target, all sent before the first answer is read, each recorded when it is answered.
+
+    While we record one, the server is at work on the next.
+    """
     groups = by_target(movable)
     at.renew()
     at.store.actions.advance(at.lease, [*flag_steps, *(item.step(A.SENT) for item in movable)])
-    answers: list[CopyAnswer] = []
-    failure: EmailAgentError | None = None
-    try:
-        answers.extend(at.session.move([([item.uid for item in group], group[0].target.name) for group in groups]))
-    except EmailAgentError as error:
-        failure = error  # what was answered before counts: record it, then fail
-    moved: list[tuple[Movable, EmailRef]] = []
+    answers = at.session.move([([item.uid for item in group], group[0].target.name) for group in groups])
     missing: list[tuple[Movable, str | None]] = []
     unclear: list[tuple[Movable, str | None]] = []
-    for group, answer in zip(groups, answers, strict=False):
-        for item in group:
-            if answer.uids is None:  # refused, or moved without COPYUID: look, do not guess
-                unclear.append((item, answer.error))
-            elif (uid := answer.uids.get(item.uid)) is None:
-                missing.append((item, "it moved others of this command"))
-            else:
-                moved.append((item, item.place(answer.target_uidvalidity, uid)))
-    _record(at, moved, counts)
-    if failure is not None:
-        raise failure
+    for group, answer in zip(groups, answers, strict=True):
+        if answer.uids is None:  # refused, or moved without COPYUID: look, do not guess
+            unclear += [(item, answer.error) for item in group]
+            continue
+        _record(at, group, answer, counts)
+        missing += [(item, "it moved others of this command") for item in group if item.uid not in answer.uids]
     look(at, [*forget_gone(at, missing, A.SENT, counts), *unclear], A.SENT, counts)
 
 
-def _record(at: Visit, moved: Sequence[tuple[Movable, EmailRef]], counts: Counter[str]) -> None:
+def _record(at: Visit, group: Sequence[Movable], answer: CopyAnswer, counts: Counter[str]) -> None:
     """Believe COPYUID (RFC 4315): what it names has moved, and is there now."""
-    if not moved:
-        return
+    uids = answer.uids or {}
+    moved = [(item, item.place(answer.target_uidvalidity, uids[item.uid])) for item in group if item.uid in uids]
     steps = [
         ActionStep(action_id=item.move.id, was=A.SENT, became=A.DONE, target_uid=place.uid) for item, place in moved
     ]
     outcomes = [filed(item.email, place, counts) for item, place in moved]
-    at.store.actions.finish(at.lease, steps, outcomes, at.run_id)
+    if moved:
+        at.store.actions.finish(at.lease, steps, outcomes, at.run_id)

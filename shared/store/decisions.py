@@ -4,7 +4,6 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -58,8 +57,14 @@ def record_decisions(
 
 def _columns(decisions: Mapping[int, Decision]) -> dict[str, Any]:
     """Return the decisions as columns: one row per mail, and one row per kind of decision, which many mails share."""
-    kinds: dict[Decision, int] = {}
-    numbers = [kinds.setdefault(replace(each, ms=0.0), len(kinds) + 1) for each in decisions.values()]
+    numbered: dict[tuple[Any, ...], int] = {}
+    kinds: list[Decision] = []
+    numbers = []
+    for each in decisions.values():
+        number = numbered.setdefault(_kind(each), len(kinds) + 1)
+        if number > len(kinds):
+            kinds.append(each)
+        numbers.append(number)
     for status in {kind.status for kind in kinds}:
         if status not in STATUS_TRANSITIONS[Status.FETCHED]:
             raise EmailAgentError(f"a fetched mail cannot become {status}")
@@ -75,6 +80,19 @@ def _columns(decisions: Mapping[int, Decision]) -> dict[str, Any]:
         "traces": [kind.trace for kind in kinds],
         "actions": [_actions_json(kind.actions) for kind in kinds],
     }
+
+
+def _kind(each: Decision) -> tuple[Any, ...]:
+    """Return all of a decision but the time it took."""
+    return (
+        each.status,
+        each.category,
+        each.decided_by,
+        each.confidence,
+        each.reason,
+        each.trace,
+        each.actions,
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -1,5 +1,6 @@
 """create_app(): a Flask app that admits signed JSON calls, a few at a time, and answers health checks."""
 
+import gc
 import json
 import re
 import threading
@@ -19,6 +20,7 @@ from shared.web.faults import map_errors
 from shared.wiring import wiring
 
 MAX_BODY_BYTES = 1024 * 1024
+YOUNG_OBJECTS, YOUNG_ROUNDS = 100_000, 50
 CALL_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -43,11 +45,22 @@ def create_app(name: str, *, wired: Callable[[], Wired] = wiring) -> Flask:
     app = Flask(name, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1  # a chunked body is silently cut there, so one more is read
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    _spare_the_collector()
     map_errors(app)
     _admit(app, wired)
     _log(app, name)
     _answer_health(app, wired)
     return app
+
+
+def _spare_the_collector() -> None:
+    """Keep Python's cyclic collector off what lives as long as the process, and off a batch's many short-lived values.
+
+    A batch makes tens of thousands of values without a cycle among them; looking at them costs a fifth of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, YOUNG_ROUNDS, YOUNG_ROUNDS)
 
 
 def json_body() -> Any:

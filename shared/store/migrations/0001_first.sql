@@ -108,7 +108,7 @@ CREATE TABLE emails (
     confidence double precision CHECK (confidence BETWEEN 0 AND 1),
     reason text,
     trace text,
-    rule_set_id bigint REFERENCES rule_sets,
+    rule_set_id bigint, -- of rule_sets, whose rows are never deleted (ADR 12)
     decision_id uuid,
     actions jsonb NOT NULL DEFAULT '[]',
     processing_time_ms double precision,
@@ -147,7 +147,7 @@ CREATE INDEX emails_claimed ON emails (claim_token) WHERE claim_token IS NOT NUL
 
 CREATE TABLE email_events (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    email_id bigint NOT NULL REFERENCES emails ON DELETE CASCADE,
+    email_id bigint NOT NULL, -- of emails; written by the statement that changes the mail (ADR 12)
     run_id uuid,
     what text NOT NULL CHECK (what IN ('status', 'filing', 'place')),
     was text,

@@ -60,9 +60,12 @@ SET last_error = %(error)s, consecutive_failures = consecutive_failures + 1
 WHERE id = %(account_id)s;
 
 -- delete_account --
--- Delete an account and, by its foreign keys, all of its mail, events and actions.
+-- Delete an account, its events and, by its foreign keys, all of its mail and actions.
 WITH ended AS (
     DELETE FROM leases USING accounts WHERE accounts.name = %(name)s AND leases.name = 'sync:' || accounts.id
+), forgotten AS (
+    DELETE FROM email_events USING emails, accounts
+    WHERE accounts.name = %(name)s AND emails.account_id = accounts.id AND email_events.email_id = emails.id
 )
 DELETE FROM accounts WHERE name = %(name)s RETURNING id;
 
