@@ -62,7 +62,9 @@ WHERE id = %(account_id)s;
 -- delete_account --
 -- Delete an account, its events and, by its foreign keys, all of its mail and actions.
 WITH ended AS (
-    DELETE FROM leases USING accounts WHERE accounts.name = %(name)s AND leases.name = 'sync:' || accounts.id
+    DELETE FROM leases USING accounts
+    WHERE accounts.name = %(name)s
+        AND leases.name IN ('sync:' || accounts.id, 'mailbox:' || accounts.id, 'classify:' || accounts.id)
 ), forgotten AS (
     DELETE FROM email_events USING emails, accounts
     WHERE accounts.name = %(name)s AND emails.account_id = accounts.id AND email_events.email_id = emails.id

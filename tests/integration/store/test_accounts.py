@@ -100,8 +100,11 @@ def test_a_deleted_account_leaves_nothing(store: PostgresStore, database_url: st
             connection.execute(f"SELECT count(*) FILTER (WHERE account_id = {account.id}), count(*) > 0 FROM {table}")
             for table in tables
         ]
+        orphans = connection.execute("SELECT count(*) FROM email_events WHERE email_id NOT IN (SELECT id FROM emails)")
+        events = connection.execute("SELECT count(*) > 0 FROM email_events")
 
-    assert [rows.fetchone() for rows in left] == [(0, True)] * 3
+    assert [(0, True)] * 3 == [rows.fetchone() for rows in left]
+    assert [(0,), (True,)] == [orphans.fetchone(), events.fetchone()]
 
 
 def test_the_active_rules_are_the_last_pushed(database_url: str) -> None:
