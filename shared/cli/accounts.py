@@ -31,9 +31,7 @@ def accounts() -> None:
 @click.option("--tls", type=click.Choice([str(tls) for tls in Tls]), default=str(Tls.TLS), show_default=True)
 @click.option("--username", prompt="User name", help="What the mail server knows you as.")
 @click.option("--password-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Else it is asked.")
-@click.option(
-    "--mode", type=click.Choice([str(Mode.OBSERVE), str(Mode.PAUSED)]), default=str(Mode.OBSERVE), show_default=True
-)
+@click.option("--mode", type=click.Choice([str(mode) for mode in Mode]), default=str(Mode.OBSERVE), show_default=True)
 @click.option("--mailbox", "mailboxes", multiple=True, help="A mailbox to read; repeatable. Default: INBOX.")
 @click.option("--ca-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Trust this CA instead.")
 @click.option("--allow-plaintext", is_flag=True, help="With --tls none: accept a server that is not this machine.")
