@@ -7,7 +7,7 @@ from itertools import groupby
 
 from shared.batch import Batch
 from shared.clock import now
-from shared.errors import BadAnswer, BadRequest, DeadlineExceeded, DependencyDown, NotFound
+from shared.errors import BadRequest, DeadlineExceeded, DependencyDown, NotFound
 from shared.pipeline.carry_out import carry_out
 from shared.pipeline.limits import Limits
 from shared.pipeline.ports import OpenMailbox, Store
@@ -17,6 +17,9 @@ from shared.pipeline.undo import untouched
 from shared.pipeline.visit import Visit, failures_noted, visit
 from shared.records import Account, ActionKind, ClaimedEmail, MailboxStatus, Mode, Run
 from shared.status import Filing
+
+TOLD = frozenset({"left_alone", "capped", "missing_mailboxes"})
+"""Counts of a call that its run's summary cannot know."""
 
 
 def apply_actions(batch: Batch, *, store: Store, open_mailbox: OpenMailbox, limits: Limits) -> Batch:
@@ -30,6 +33,7 @@ def apply_actions(batch: Batch, *, store: Store, open_mailbox: OpenMailbox, limi
     if batch.dry_run and batch.undo is not None:
         raise BadRequest("an undo has no dry run")
     if batch.dry_run:
+        store.runs.open(account.id, batch.run, dry_run=True)
         return _finished(batch, account, store, _dry_run(batch, account, store), started)
     run = store.runs.open(account.id, batch.run, dry_run=False)
     if account.mode is Mode.PAUSED or store.accounts.paused():
@@ -38,9 +42,9 @@ def apply_actions(batch: Batch, *, store: Store, open_mailbox: OpenMailbox, limi
     answer = batch.answer("apply-actions", {}, outcome="done", mode=account.mode.value)
     batch = replace(batch, final=batch.final or run.finished)
     with failures_noted(store, account, run):
-        if batch.confirm is not None and not run.approved:
-            store.runs.confirm(account.id, batch.confirm, run.id)
-            run = replace(run, approved=True)
+        if batch.confirm is not None and not run.approved_moves:
+            released = store.runs.confirm(account.id, batch.confirm, run.id)
+            run = replace(run, approved_moves=released)
         if batch.undo is not None or (not run.dry_run and store.emails.waiting(account.id)["to_apply"]):
             answer = _visit(batch, account, run, store, open_mailbox, limits, started)
     return _finished(batch, account, store, answer, started)
@@ -65,7 +69,7 @@ def _finished(batch: Batch, account: Account, store: Store, answer: Batch, start
     store.accounts.record_success(account.id)
     return replace(
         answer,
-        counts=dict(summary.counts) | {key: n for key, n in answer.counts.items() if key == "left_alone"},
+        counts=dict(summary.counts) | {name: n for name, n in answer.counts.items() if name in TOLD and n},
         decided_by=dict(summary.decided_by),
         targets=dict(summary.targets),
         outcome=outcome,
@@ -84,7 +88,7 @@ def _visit(
             outcome, more = "done", False
             if batch.undo is None:
                 outcome, more = _file_pending(at, batch, counts)
-        except (DependencyDown, DeadlineExceeded, BadAnswer):
+        except (DependencyDown, DeadlineExceeded):
             at.store.actions.give_back(at.lease)
             raise
         commands = at.session.commands
@@ -95,13 +99,12 @@ def _visit(
 
 def _file_pending(at: Visit, batch: Batch, counts: Counter[str]) -> tuple[str, bool]:
     """File the pending mails of each mailbox; return the outcome and whether another call is needed."""
-    outcome, more = "done", False
-    left = min(batch.limit or at.limits.apply_mails, at.limits.apply_mails, at.store.actions.allowance(at.account.id))
+    outcome = "done"
+    allowance = at.store.actions.allowance(at.account.id)
+    left = min(batch.limit or at.limits.apply_mails, at.limits.apply_mails, allowance)
     plan = at.store.actions.plan(at.account.id)
     for mailbox in dict.fromkeys(name for name, _, _, _ in plan if batch.mailbox in (None, name)):
         if left <= 0 or not at.in_time:
-            more = not at.in_time
-            counts["capped"] += left <= 0
             break
         if at.store.accounts.paused():
             return "paused", False
@@ -114,8 +117,11 @@ def _file_pending(at: Visit, batch: Batch, counts: Counter[str]) -> tuple[str, b
         if is_anomaly(at, status, moves, elsewhere=counts["moved"]):
             counts["held"] += at.store.actions.hold_pending(at.account.id, mailbox, at.run_id)
             outcome = "held"  # what is only flagged here goes on
-        left -= _file_mailbox(at, status, left, counts)
-    return outcome, more or not at.in_time
+        tried = _file_mailbox(at, status, left, counts)
+        left, allowance = left - tried, allowance - tried
+    if allowance <= 0:
+        counts["capped"] = at.store.emails.waiting(at.account.id)["to_apply"]
+    return outcome, not at.in_time
 
 
 def _file_mailbox(at: Visit, status: MailboxStatus, limit: int, counts: Counter[str]) -> int:
@@ -138,16 +144,17 @@ def _file_mailbox(at: Visit, status: MailboxStatus, limit: int, counts: Counter[
 
 
 def is_anomaly(at: Visit, status: MailboxStatus, moves: int, *, elsewhere: int = 0) -> bool:
-    """Whether this run would move more of a mailbox than an owner expects without having approved it.
+    """Whether this run would move more of a mailbox than an owner expects without having approved that many.
 
     `elsewhere`: moved out of other mailboxes in this call; it counts as mails, not as a share of this mailbox.
     """
-    moves += at.run.moved
-    total = moves + elsewhere
-    approved = at.run.approved and not at.run.finished  # an approval ends with its run: a replayed call has none
-    if approved or total <= at.account.approved_moves or total <= at.limits.anomaly_mails:
+    if moves + elsewhere <= at.account.approved_moves:  # what is moved is taken off that number
         return False
-    return moves > at.limits.anomaly_share * (status.messages + at.run.moved)
+    confirmed = 0 if at.run.finished else at.run.approved_moves  # it ends with its run: a replayed call has none
+    unconfirmed = at.run.moved + moves - confirmed
+    if unconfirmed + elsewhere <= at.limits.anomaly_mails:
+        return False
+    return unconfirmed > at.limits.anomaly_share * (status.messages + at.run.moved)
 
 
 def _undo(at: Visit, batch: Batch, counts: Counter[str]) -> None:

@@ -12,7 +12,7 @@ from shared.pipeline.copying import finish_copied
 from shared.pipeline.movable import Movable
 from shared.pipeline.moving import move_all
 from shared.pipeline.put_back import leave, put_back, steps_of
-from shared.pipeline.targets import find_targets
+from shared.pipeline.targets import find_targets, known_mailboxes
 from shared.pipeline.visit import Visit
 from shared.records import ActionKind, ActionStep, ClaimedEmail, Flags, LoggedAction, MailboxStatus, Outcome
 from shared.status import ActionState, Filing
@@ -23,8 +23,14 @@ A = ActionState
 def carry_out(at: Visit, status: MailboxStatus, emails: Sequence[ClaimedEmail], counts: Counter[str]) -> None:
     """File these mails of the selected mailbox, or leave each where it is with a reason."""
     here = _numbered(at, status, emails, counts)
-    finish_copied(at, status, [email for email in here if _is_copied(email)], counts)
-    ready, flags = _present(at, [email for email in here if not _is_copied(email)], counts)
+    copied = [email for email in here if _is_copied(email)]
+    opened = finish_copied(at, status, copied, counts)
+    if copied:  # to look at the copies was to leave this mailbox
+        here = _numbered(at, opened, [email for email in here if not _is_copied(email)], counts)
+    if opened is None:
+        return
+    status = opened
+    ready, flags = _present(at, here, counts)
     if not ready:
         return
     steps = _set_flags(at, status, ready, flags)
@@ -37,13 +43,13 @@ def _is_copied(email: ClaimedEmail) -> bool:
 
 
 def _numbered(
-    at: Visit, status: MailboxStatus, emails: Sequence[ClaimedEmail], counts: Counter[str]
+    at: Visit, status: MailboxStatus | None, emails: Sequence[ClaimedEmail], counts: Counter[str]
 ) -> list[ClaimedEmail]:
     """Keep the mails whose UIDs mean something here: the mailbox has the UIDVALIDITY they were read under."""
     here: list[ClaimedEmail] = []
     elsewhere: list[ClaimedEmail] = []
     for email in emails:
-        numbered = email.ref is not None and email.ref.uidvalidity == status.uidvalidity
+        numbered = status and email.ref and email.ref.uidvalidity == status.uidvalidity
         (here if numbered else elsewhere).append(email)
     why = "the mailbox has a new UIDVALIDITY: the next fetch finds its mails again"
     undoing = [email for email in elsewhere if email.undoing]
@@ -200,7 +206,9 @@ def _move(
     counts: Counter[str],
 ) -> None:
     """Move what has a target; what has none stays, and its log says why."""
-    targets = find_targets(at.session, {email.move.target for email in emails if email.move})
+    wanted = {email.move.target for email in emails if email.move}
+    undoing = any(email.undoing for email in emails)  # a claim is all of one kind
+    targets = known_mailboxes(at.session, wanted) if undoing else find_targets(at.session, wanted)
     movable: list[Movable] = []
     staying: list[tuple[ClaimedEmail, LoggedAction, str]] = []
     for email in emails:

@@ -68,9 +68,8 @@ def _read(
                 break
             try:
                 more |= Reader(at, counts, extra_headers).read(checkpoint, left)
-            except NotFound as error:  # one mailbox that is gone does not stop the others
+            except NotFound:  # one mailbox that is gone does not stop the others
                 counts["missing_mailboxes"] += 1
-                store.accounts.record_failure(account.id, f"NotFound: {error.detail}")
         commands = at.session.commands
     del counts["asked"]
     return counts, more, commands

@@ -47,7 +47,9 @@ def _by_move(at: Visit, movable: Sequence[Movable], flag_steps: Sequence[ActionS
             unclear += [(item, answer.error) for item in group]
             continue
         _record(at, group, answer, counts)
-        missing += [(item, "it moved others of this command") for item in group if item.uid not in answer.uids]
+        rest = [(item, answer.error) for item in group if item.uid not in answer.uids]
+        missing += [pair for pair in rest if pair[0].uid not in answer.silent]
+        unclear += [pair for pair in rest if pair[0].uid in answer.silent]
     look(at, [*forget_gone(at, missing, A.SENT, counts), *unclear], A.SENT, counts)
 
 

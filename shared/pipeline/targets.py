@@ -46,6 +46,13 @@ def find_targets(session: MailSession, wanted: Iterable[str]) -> Targets:
     )
 
 
+def known_mailboxes(session: MailSession, names: Iterable[str]) -> Targets:
+    """Look up mailboxes by the server's own names, as an undo has them from the log; none is created."""
+    wanted = sorted(set(names))
+    statuses = session.status(wanted)
+    return Targets(found=statuses, refused={name: "its mailbox is gone" for name in wanted if name not in statuses})
+
+
 def _roles(mailboxes: Iterable[MailboxName]) -> dict[str, str]:
     known = list(mailboxes)
     selectable = [mailbox for mailbox in known if "\\Noselect" not in mailbox.attributes]

@@ -6,7 +6,7 @@ worker dies there. It is a BaseException, so that no handler of ours can survive
 
 import datetime as dt
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -73,6 +73,10 @@ class FakeMailServer:
         self.can_uidplus = True
         self.tells_copyuid = True
         self.keywords = "all"  # all | no | silent
+        self.expunges = True  # else UID EXPUNGE is refused
+        self.copies = True  # else COPY is acknowledged and does nothing
+        self.tells_of: Callable[[int], bool] = lambda uid: True  # the UIDs that COPYUID names
+        self.before: dict[str, Callable[[], None]] = {}  # what somebody else does right before a command, once
         self.fuse = Fuse()
 
     def create(self, name: str) -> None:
@@ -82,6 +86,19 @@ class FakeMailServer:
         date = dt.datetime(2026, 1, day, 12, tzinfo=dt.UTC)
         message = Message(uid=0, flags=frozenset(flags), internaldate=date, header=header, serial=serial)
         return self.mailboxes[mailbox].add(message)
+
+    def meanwhile(self, command: str) -> None:
+        """Let somebody else act right before a command, if a test arranged it; once."""
+        self.before.pop(command, lambda: None)()
+
+    def renumber(self, mailbox: str, keep: Iterable[str] = ()) -> None:
+        """Give a mailbox another UIDVALIDITY, and its mails new UIDs from 1; only `keep` (serials) stay, if given."""
+        old = self.mailboxes[mailbox]
+        kept = set(keep) or {message.serial for message in old.messages.values()}
+        self.create(mailbox)
+        for message in old.messages.values():
+            if message.serial in kept:
+                self.mailboxes[mailbox].add(message)
 
     def census(self) -> dict[str, list[str]]:
         """Return the serials in each mailbox, sorted."""
@@ -141,12 +158,17 @@ class FakeSession:
         return {}
 
     def examine(self, name: str) -> MailboxStatus:
+        return self._open("examine", name)
+
+    def select(self, name: str) -> MailboxStatus:
+        return self._open("select", name)
+
+    def _open(self, command: str, name: str) -> MailboxStatus:
         self.commands += 1
+        self.server.meanwhile(command)
         status = self._status(name)
         self.selected = name
         return status
-
-    select = examine
 
     @property
     def _mailbox(self) -> Mailbox:
@@ -199,12 +221,17 @@ class FakeSession:
     def _copy(self, uids: Sequence[int], target: str) -> dict[int, int]:
         messages = self._mailbox.messages
         to = self.server.mailboxes[target]
+        if not self.server.copies:
+            return {uid: to.uidnext + number for number, uid in enumerate(sorted(uids))}
         return {uid: to.add(messages[uid]) for uid in sorted(uids) if uid in messages}
 
     def _answer(self, target: str, uids: dict[int, int]) -> CopyAnswer:
         if not self.server.tells_copyuid:
             return CopyAnswer()
-        return CopyAnswer(target_uidvalidity=self.server.mailboxes[target].uidvalidity, uids=uids)
+        told = {uid: copied for uid, copied in uids.items() if self.server.tells_of(uid)}
+        return CopyAnswer(
+            target_uidvalidity=self.server.mailboxes[target].uidvalidity, uids=told, silent=uids.keys() - told.keys()
+        )
 
     def move(self, moves: Sequence[tuple[Sequence[int], str]]) -> Iterator[CopyAnswer]:
         assert self.can_move, "UID MOVE without MOVE"
@@ -218,6 +245,7 @@ class FakeSession:
 
     def copy(self, uids: Sequence[int], target: str) -> CopyAnswer:
         self.commands += 1
+        self.server.meanwhile("copy")
         with self.server.fuse.touch():
             copied = self._copy(uids, target)
         return self._answer(target, copied)
@@ -225,6 +253,9 @@ class FakeSession:
     def expunge(self, uids: Sequence[int]) -> None:
         assert self.can_uidplus, "UID EXPUNGE without UIDPLUS"
         self.commands += 1
+        self.server.meanwhile("expunge")
+        if not self.server.expunges:
+            return
         with self.server.fuse.touch():
             for uid in uids:
                 if uid in self._mailbox.messages and "\\Deleted" in self._mailbox.messages[uid].flags:

@@ -13,10 +13,10 @@ from shared.records import MailboxStatus, Run
 INBOX = MailboxStatus(name="INBOX", uidvalidity=1, uidnext=1001, messages=1000)
 
 
-def at(*, approved_moves: int = 0, **run: Any) -> Any:
+def at(*, approved: int = 0, confirmed: int = 0, **run: Any) -> Any:
     """A visit, as far as the anomaly stop looks at it."""
-    opened = Run(id=uuid.UUID(int=1), account_id=1, **run)
-    return SimpleNamespace(run=opened, account=SimpleNamespace(approved_moves=approved_moves), limits=Limits())
+    opened = Run(id=uuid.UUID(int=1), account_id=1, approved_moves=confirmed, **run)
+    return SimpleNamespace(run=opened, account=SimpleNamespace(approved_moves=approved), limits=Limits())
 
 
 @pytest.mark.parametrize(("moves", "expected"), [(50, False), (300, False), (301, True)])
@@ -44,8 +44,17 @@ def test_approval_by_number() -> None:
     """As many moves as the owner approved are none."""
 
     assert (False, True) == (
-        is_anomaly(at(approved_moves=900), INBOX, 900),
-        is_anomaly(at(approved_moves=900), INBOX, 901),
+        is_anomaly(at(approved=900), INBOX, 900),
+        is_anomaly(at(approved=900), INBOX, 901),
+    )
+
+
+def test_a_confirmation_is_for_what_was_held() -> None:
+    """What came since is judged by itself: a few go along, thousands do not."""
+
+    assert (False, True) == (
+        is_anomaly(at(confirmed=60), INBOX, 110),
+        is_anomaly(at(confirmed=60), INBOX, 3060),
     )
 
 
@@ -53,6 +62,6 @@ def test_a_confirmed_run_passes_until_it_is_finished() -> None:
     """A replayed call of a confirmed run that has ended moves nothing more: its approval ended with it."""
 
     assert (False, True) == (
-        is_anomaly(at(approved=True), INBOX, 900),
-        is_anomaly(at(approved=True, finished=True), INBOX, 900),
+        is_anomaly(at(confirmed=900), INBOX, 900),
+        is_anomaly(at(confirmed=900, finished=True), INBOX, 900),
     )
