@@ -12,7 +12,7 @@ from shared.pipeline.copying import finish_copied
 from shared.pipeline.movable import Movable
 from shared.pipeline.moving import move_all
 from shared.pipeline.put_back import leave, put_back, steps_of
-from shared.pipeline.targets import find_targets, known_mailboxes
+from shared.pipeline.targets import find_again, find_targets
 from shared.pipeline.visit import Visit
 from shared.records import ActionKind, ActionStep, ClaimedEmail, Flags, LoggedAction, MailboxStatus, Outcome
 from shared.status import ActionState, Filing
@@ -208,7 +208,7 @@ def _move(
     """Move what has a target; what has none stays, and its log says why."""
     wanted = {email.move.target for email in emails if email.move}
     undoing = any(email.undoing for email in emails)  # a claim is all of one kind
-    targets = known_mailboxes(at.session, wanted) if undoing else find_targets(at.session, wanted)
+    targets = find_again(at.session, wanted) if undoing else find_targets(at.session, wanted)
     movable: list[Movable] = []
     staying: list[tuple[ClaimedEmail, LoggedAction, str]] = []
     for email in emails:

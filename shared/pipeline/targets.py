@@ -30,7 +30,15 @@ def find_targets(session: MailSession, wanted: Iterable[str]) -> Targets:
     names = {target: session.mailbox_name(target) for target in targets - roles}
     names |= {role: by_role[role] for role in roles if role in by_role}
     refused = {role: f"no mailbox here is marked {role} (RFC 6154)" for role in roles if role not in by_role}
+    return _look_up(session, names, refused)
 
+
+def find_again(session: MailSession, names: Iterable[str]) -> Targets:
+    """Look up mailboxes by the names the log has from the server, to undo; one deleted since is made again."""
+    return _look_up(session, {name: name for name in names}, {})
+
+
+def _look_up(session: MailSession, names: dict[str, str], refused: dict[str, str]) -> Targets:
     statuses = session.status(sorted(set(names.values())))
     missing = sorted(set(names.values()) - set(statuses))
     if missing:
@@ -44,13 +52,6 @@ def find_targets(session: MailSession, wanted: Iterable[str]) -> Targets:
     return Targets(
         found={target: statuses[name] for target, name in names.items() if name in statuses}, refused=refused
     )
-
-
-def known_mailboxes(session: MailSession, names: Iterable[str]) -> Targets:
-    """Look up mailboxes by the server's own names, as an undo has them from the log; none is created."""
-    wanted = sorted(set(names))
-    statuses = session.status(wanted)
-    return Targets(found=statuses, refused={name: "its mailbox is gone" for name in wanted if name not in statuses})
 
 
 def _roles(mailboxes: Iterable[MailboxName]) -> dict[str, str]:
