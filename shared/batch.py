@@ -12,6 +12,7 @@ REQUEST_KEYS = {"account", "run", "mailbox", "limit", "issued_at", "final", "dry
 RESULT_KEYS = {"stage", "counts", "more", "ms", "plan", "outcome", "imap_commands", "decided_by", "targets", "mode"}
 MAX_LIMIT = 100_000
 MAX_NAME = 200
+MAX_NUMBER = 1e15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,8 @@ def _number(document: dict[str, Any], key: str) -> float | None:
     value = document.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not abs(value) <= MAX_NUMBER:  # NaN compares with nothing; 10**400 is no float
         raise BadRequest(f"{key!r} must be a number")
     return float(value)
 

@@ -5,18 +5,22 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
 from shared.errors import EmailAgentError, InvalidSettings
 from shared.imap.mailbox import open_mailbox
 from shared.pipeline.limits import Limits
 from shared.pipeline.ports import MailSession
 from shared.records import Account
 from shared.rules.load import load_rules
-from shared.security.secret_files import SecretFiles
+from shared.security.secret_files import POSTGRES_URL, SecretFiles
 from shared.security.vault import Vault
 from shared.settings import Settings
 from shared.store import PostgresStore, migrate, open_store
 
 MAX_ATTEMPTS = 3
+MAX_PORT = 65535
 STORED_RULES = "active rules"
 """How faults name rules that come from the store, not from a file."""
 
@@ -82,6 +86,7 @@ class Wiring:
         url = self._database_url or (setting.get_secret_value() if setting else self.secrets.postgres_url())
         if not url:
             raise InvalidSettings("DATABASE_URL is not set, and there is no secret 'postgres-url'")
+        _refuse_nonsense(url, "DATABASE_URL" if self._database_url or setting else f"secret {POSTGRES_URL!r}")
         return url
 
     def open_mailbox(self, account: Account, lease_until: float) -> AbstractContextManager[MailSession]:
@@ -115,6 +120,17 @@ class Wiring:
         with self._making:
             self._store = None
             self._open.close()
+
+
+def _refuse_nonsense(url: str, name: str) -> None:
+    """Raise InvalidSettings naming the source of an URL that libpq cannot read; the URL itself may hold a password."""
+    try:
+        parts = conninfo_to_dict(url)
+    except ProgrammingError:
+        raise InvalidSettings(f"{name} is no PostgreSQL URL: postgresql://user:password@host:port/database") from None
+    for port in filter(None, str(parts.get("port") or "").split(",")):
+        if not (port.isascii() and port.isdigit() and 0 < int(port) <= MAX_PORT):
+            raise InvalidSettings(f"{name}: the port must be a number from 1 to {MAX_PORT}")
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shared.errors import BadAnswer
+from shared.errors import BadAnswer, EmailAgentError
 
 COUNT_NAMES = (
     "fetched",
@@ -20,6 +20,9 @@ COUNT_NAMES = (
     "unclear",
 )
 """The counts every summary has, in this order; others follow where they say something."""
+
+NOTED = ("held", "capped", "missing_mailboxes", "left_alone")
+"""The counts that say what is not as usual; a summary has those that are not zero."""
 
 
 class Answer(BaseModel):
@@ -55,7 +58,7 @@ class Answer(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What one sync or undo did."""
+    """What one sync or undo did; with an `error`, what it did until then."""
 
     run: uuid.UUID
     account: str
@@ -68,6 +71,7 @@ class Summary:
     imap_commands: int = 0
     ms: int = 0
     plan: list[dict[str, Any]] | None = None
+    error: EmailAgentError | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object of `sync --json`."""
@@ -84,4 +88,9 @@ class Summary:
             "imap_commands": self.imap_commands,
             "ms": self.ms,
         }
-        return document if self.plan is None else document | {"plan": self.plan}
+        if self.plan is not None:
+            document["plan"] = self.plan
+        if self.error is not None:
+            kind = type(self.error).__name__
+            document["error"] = {"error": kind, "detail": self.error.detail, "hint": self.error.hint}
+        return document

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from shared.batch import Batch
-from shared.chain.answers import COUNT_NAMES, Answer, Summary
-from shared.errors import DeadlineExceeded
+from shared.chain.answers import COUNT_NAMES, NOTED, Answer, Summary
+from shared.errors import DeadlineExceeded, EmailAgentError
 
 FETCH, RULES, APPLY = "fetch-batch", "classify-rules", "apply-actions"
-STOPPED = frozenset({"held", "paused", "failed"})
+STOPPED = frozenset({"held", "paused"})
 READ = ("fetched", "returned", "remapped", "known")
 """Counts of fetch-batch that add up to the mails it read."""
 WAITING = frozenset({"uncertain", "to_classify", "to_apply"})
 """Counts of fetch-batch that say what waits in the store, not what this call did."""
+SAID_ANEW = ("capped", "missing_mailboxes")
+"""Counts that each call says of the same things: they do not add up."""
 MAX_CALLS = 10_000
 """A bound for a server that has more for ever."""
 
@@ -46,10 +48,14 @@ class Sync:
     totals: Counter[str] = field(default_factory=Counter)
     commands: int = 0
     calls: int = 0
+    mode: str = ""
+    started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
 
     def run(self) -> Summary:
         """Do it all. The last call carries `final`, which closes the run: with nothing to do that is the first."""
-        started = self.clock()
         left = self.batch.limit
         fetched = last = self._fetch(left, final=self.batch.confirm is None and not self.batch.dry_run)
         while not last.outcome:
@@ -61,16 +67,29 @@ class Sync:
             if is_read or last.outcome in STOPPED:
                 break
             fetched = last = self._fetch(left, final=False)
-        return self._summary(last, ms=round((self.clock() - started) * 1000))
+        return self._summary(last)
 
     def undo(self, run: uuid.UUID) -> Summary:
         """Take back what `run` did, call by call."""
-        started = self.clock()
         self.batch = replace(self.batch, undo=run)
         last = self._call(APPLY, replace(self.batch, final=True))
         while last.more:
             last = self._call(APPLY, replace(self.batch, final=True))
-        return self._summary(last, ms=round((self.clock() - started) * 1000))
+        return self._summary(last)
+
+    def failed(self, error: EmailAgentError) -> Summary:
+        """Return what was done until this error ended the sync; all of it is recorded, the next one goes on."""
+        return Summary(
+            run=self.batch.run,
+            account=self.batch.account,
+            outcome="failed",
+            mode=self.mode,
+            dry_run=self.batch.dry_run,
+            counts=self._known(),
+            imap_commands=self.commands,
+            ms=self._ms(),
+            error=error,
+        )
 
     def _fetch(self, left: int | None, *, final: bool) -> Answer:
         return self._call(FETCH, replace(self.batch, limit=left, final=final, confirm=None))
@@ -93,24 +112,36 @@ class Sync:
             raise DeadlineExceeded(f"the functions still had more to do after {MAX_CALLS} calls")
         answer = self.functions.call(function, batch)
         done = {name: number for name, number in answer.counts.items() if function != FETCH or name not in WAITING}
+        for name in SAID_ANEW:
+            done[name] = max(done.get(name, 0) - self.totals[name], 0)
         self.totals.update(done)
         self.commands += answer.imap_commands
+        self.mode = answer.mode or self.mode
         self.on_progress(function, self.totals)
         return answer
 
-    def _summary(self, last: Answer, *, ms: int) -> Summary:
+    def _summary(self, last: Answer) -> Summary:
         of_whole_run = last.decided_by is not None
-        known = {name: number for name, number in self.totals.items() if name in COUNT_NAMES or self.batch.undo}
+        counts = dict(last.counts) if of_whole_run else self._known()
+        counts |= {name: number for name in NOTED if (number := max(counts.get(name, 0), self.totals[name]))}
         return Summary(
             run=self.batch.run,
             account=self.batch.account,
             outcome=last.outcome or "done",
-            mode=last.mode or "",
+            mode=self.mode,
             dry_run=self.batch.dry_run,
-            counts=last.counts if of_whole_run else known,
+            counts=counts,
             decided_by=last.decided_by or {},
             targets=last.targets or {},
             imap_commands=self.commands,
-            ms=ms,
+            ms=self._ms(),
             plan=last.plan if last.plan is not None or not self.batch.dry_run else [],
         )
+
+    def _ms(self) -> int:
+        return round((self.clock() - self.started) * 1000)
+
+    def _known(self) -> dict[str, int]:
+        """What the answers so far add up to, without steps that a mail only passes through."""
+        known = (*COUNT_NAMES, *NOTED)
+        return {name: number for name, number in self.totals.items() if name in known or self.batch.undo}

@@ -120,7 +120,7 @@ def list_accounts(*, as_json: bool) -> None:
 @accounts.command()
 @click.argument("name")
 @click.argument("mode", type=click.Choice([str(mode) for mode in Mode]))
-@click.option("--approve", type=click.Choice(["new", "all"]), help="To apply: only new mail, or also what waits now.")
+@click.option("--approve", type=click.Choice(["new", "all"]), help="To apply: only mail received from now on, or all.")
 def mode(name: str, mode: str, *, approve: str | None) -> None:
     """Set what is allowed: observe (show only), apply (file mail), paused (not even read)."""
     with in_process() as root:
@@ -133,7 +133,7 @@ def mode(name: str, mode: str, *, approve: str | None) -> None:
         approve = approve or _ask_approval(name, waiting)
         messages = _messages(root, account) if approve == "all" else 0
         approved = root.store.accounts.set_mode(account.id, Mode.APPLY, approve=approve, at_least=messages)
-    what = f"up to {approved} moves approved for its next run" if approve == "all" else "what waited stays where it is"
+    what = f"up to {approved} moves approved" if approve == "all" else "what is there now stays where it is"
     console().print(f"{name}: apply; {what}")
 
 

@@ -55,8 +55,13 @@ def _row(check: str, look: Callable[[], str], hint: str) -> dict[str, Any]:
 
 
 def _disk(settings: Settings) -> dict[str, Any]:
-    place = next(folder for folder in (settings.places.home, *settings.places.home.parents) if folder.exists())
-    free = shutil.disk_usage(place).free
+    home = settings.places.home.absolute()
+    try:
+        place = next(folder for folder in (home, *home.parents) if folder.exists())
+        free = shutil.disk_usage(place).free
+    except OSError as error:
+        found = f"{home}: {error.strerror}"
+        return {"check": "disk", "ok": False, "found": found, "hint": "AGENT_HOME names a folder of yours"}
     found = f"{free / (1 << 30):.1f} GiB free"
     is_enough = free >= FREE_BYTES_WANTED
     return {"check": "disk", "ok": is_enough, "found": found, "hint": "" if is_enough else f"1 GiB wanted at {place}"}

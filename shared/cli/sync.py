@@ -1,23 +1,28 @@
 """`agent sync` and `agent undo`: they call the functions over HTTP, and need no mail password."""
 
 import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
 from shared.batch import Batch
 from shared.chain.answers import Summary
-from shared.chain.client import FunctionsClient, check_gateway
-from shared.chain.sync import Sync
-from shared.cli.console import console, numbers, print_json, print_table, progress
+from shared.chain.client import FunctionsClient, GatewayDown, check_gateway
+from shared.chain.sync import Functions, Sync
+from shared.cli.console import print_json, progress
+from shared.cli.exits import Exit, complain, exit_of, worst
+from shared.cli.report import show_sync, show_undo
 from shared.cli.stack import in_process
-from shared.errors import NotFound
+from shared.errors import DatabaseDown, EmailAgentError, LeaseHeld, NotFound
 from shared.security.secret_files import SecretFiles
 from shared.settings import Settings
 
 ANSWER_MARGIN_S = 60.0
 """What the client waits beyond a function's own deadline."""
 
-WAITS, FAILED = 5, 1  # exit codes
+OF_ALL = (GatewayDown, DatabaseDown)
+"""What no account can do without: when one sync has waited for it in vain, the next ones do not wait again."""
 
 
 @click.command()
@@ -32,33 +37,37 @@ def sync(account: str | None, *, dry_run: bool, limit: int | None, confirm: uuid
     if confirm and not account:
         account = account_of(confirm)
     names = [account] if account else _all_accounts()
-    summaries = []
-    for name in names:
-        batch = Batch(account=name, dry_run=dry_run, limit=limit, confirm=confirm)
-        with progress(name) as report:
-            summary = Sync(functions=functions, batch=batch, on_progress=report).run()
-        summaries.append(summary)
-        if not as_json:
-            _show(summary)
+    batches = [Batch(account=name, dry_run=dry_run, limit=limit, confirm=confirm) for name in names]
+    summaries = list(sync_each(functions, batches, as_json=as_json))
     if as_json:
         documents = [summary.as_json() for summary in summaries]
         print_json(documents[0] if len(documents) == 1 else {"syncs": documents})
     return exit_code(summaries)
 
 
+def _run_or_last(_context: click.Context, _parameter: click.Parameter, word: str) -> uuid.UUID | None:
+    """Read a run's id, None for `last`; another word is a usage error, before anybody is asked anything."""
+    if word == "last":
+        return None
+    try:
+        return uuid.UUID(word)
+    except ValueError as error:
+        raise click.BadParameter(f"{word!r} is neither a run's id nor `last`") from error
+
+
 @click.command()
-@click.argument("run")
+@click.argument("run", callback=_run_or_last)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def undo(run: str, *, as_json: bool) -> int:
+def undo(run: uuid.UUID | None, *, as_json: bool) -> int:
     """Take back what RUN (a run's id, or `last`) did; what a person has touched since is left alone."""
     functions = functions_client()
     account, undone = _run_and_account(run)
-    with progress(f"undo {undone}") as report:
+    with saying_who_is_waited_for(account), progress(f"undo {undone}") as report:
         summary = Sync(functions=functions, batch=Batch(account=account), on_progress=report).undo(undone)
     if as_json:
         print_json(summary.as_json() | {"undo": str(undone)})
     else:
-        console().print(f"{account}: run {undone} undone: {numbers(summary.counts)}")
+        show_undo(summary, undone)
     return exit_code([summary])
 
 
@@ -80,10 +89,48 @@ def account_of(run: uuid.UUID) -> str:
         return next(account.name for account in root.store.accounts.list() if account.id == account_id)
 
 
-def exit_code(summaries: list[Summary]) -> int:
-    """Return the exit code for what came out."""
-    outcomes = {summary.outcome for summary in summaries}
-    return FAILED if "failed" in outcomes else WAITS if "held" in outcomes else 0
+def sync_each(functions: Functions, batches: Sequence[Batch], *, as_json: bool) -> Iterator[Summary]:
+    """Sync account after account; of several, one that fails is told and does not keep the others from theirs."""
+    failure: EmailAgentError | None = None
+    for batch in batches:
+        work = Sync(functions=functions, batch=batch)
+        try:
+            if isinstance(failure, OF_ALL):
+                raise failure
+            with saying_who_is_waited_for(batch.account), progress(batch.account) as work.on_progress:
+                summary = work.run()
+        except EmailAgentError as error:
+            if len(batches) == 1:
+                raise
+            failure, summary = error, work.failed(error)
+            complain(type(error).__name__, f"{batch.account}: {error.detail}", error.hint, as_json=as_json)
+        if not as_json and summary.error is None:
+            show_sync(summary)
+        yield summary
+
+
+@contextmanager
+def saying_who_is_waited_for(account: str) -> Iterator[None]:
+    """Let a LeaseHeld say whose end it is that one waits for, and how long that may take at most."""
+    try:
+        yield
+    except LeaseHeld as error:
+        settings = Settings.from_environment()
+        longest_s = settings.work.claim_timeout_s + settings.imap.timeout_s
+        who = f"another sync or undo of {account!r} is at work"
+        error.hint = f"{who}; one that was interrupted lets go by itself after at most {longest_s:.0f} s"
+        raise
+
+
+def exit_code(summaries: Sequence[Summary]) -> Exit:
+    """Return the exit code for what came out: that of the worst."""
+    return worst(_exit_of(summary) for summary in summaries)
+
+
+def _exit_of(summary: Summary) -> Exit:
+    if summary.error is not None:
+        return exit_of(summary.error)
+    return Exit.WAITS if summary.outcome == "held" else Exit.OK
 
 
 def _all_accounts() -> list[str]:
@@ -94,31 +141,8 @@ def _all_accounts() -> list[str]:
     return names
 
 
-def _run_and_account(run: str) -> tuple[str, uuid.UUID]:
-    if run != "last":
-        try:
-            wanted = uuid.UUID(run)
-        except ValueError as error:
-            raise click.BadParameter("a run's id, or `last`", param_hint="RUN") from error
-        return account_of(wanted), wanted
+def _run_and_account(run: uuid.UUID | None) -> tuple[str, uuid.UUID]:
+    if run is not None:
+        return account_of(run), run
     with in_process() as root:
         return root.store.runs.last_filing()
-
-
-def _show(summary: Summary) -> None:
-    out = console()
-    mode = "dry run" if summary.dry_run else summary.mode
-    out.print(f"{summary.account} ({mode}): {numbers(summary.as_json()['counts'])}; {summary.ms / 1000:.1f} s")
-    for target, mails in summary.targets.items():
-        out.print(f"  {mails:>6}  → {target}")
-    if summary.plan:
-        columns = ("mailbox", "action", "target", "mails")
-        print_table(columns, [[row.get(column, "") for column in columns] for row in summary.plan])
-    if summary.outcome == "held":
-        out.print(f"  held: unusually many moves. To do them: scripts/agent sync --confirm {summary.run}")
-    elif summary.outcome == "paused":
-        out.print("  paused: nothing was done")
-    elif summary.mode == "observe" and summary.counts.get("classified") and not summary.dry_run:
-        out.print(f"  nothing was changed. The plan: scripts/agent sync {summary.account} --dry-run")
-    elif summary.counts.get("applied"):
-        out.print(f"  to take it back: scripts/agent undo {summary.run}")

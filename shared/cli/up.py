@@ -57,7 +57,7 @@ def up(port: int | None) -> None:
         root = Wiring(settings, database_url=url)
         stack.callback(root.close)
         root.store.ping()  # also brings the schema up to date, before two workers try
-        server = stack.enter_context(_gunicorn(port, root.database_url()))
+        server = stack.enter_context(_gunicorn(port, server_environment(settings, url)))
         _wait_until_ready(server, port)
         click.echo(f"ready: http://{HOST}:{port} (Ctrl-C stops it)", err=True)
         server.wait()
@@ -92,14 +92,22 @@ def _refuse_taken_port(port: int) -> None:
             raise EmailAgentError(f"port {port} on {HOST} is not free", hint=hint) from error
 
 
+def server_environment(settings: Settings, embedded_url: str | None) -> dict[str, str]:
+    """Return the environment of the functions: of secrets only where they lie, because an environment can be read.
+
+    The URL of the embedded PostgreSQL names a socket of this user, and has no password.
+    """
+    ours = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "SECRETS_DIR": str(settings.places.secrets_dir.resolve())}
+    return os.environ | ours | ({"DATABASE_URL": embedded_url} if embedded_url else {})
+
+
 @contextmanager
-def _gunicorn(port: int, database_url: str) -> Iterator[subprocess.Popen[bytes]]:
+def _gunicorn(port: int, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run the functions under gunicorn; the kernel stops it if we die without saying so."""
     command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--chdir", str(ROOT)]
     command += ["--bind", f"{HOST}:{port}", "--worker-class", "gthread", "--log-level", "warning"]
     command += ["--workers", str(WORKERS), "--threads", str(THREADS), "--graceful-timeout", "25"]
     command += ["functions.gateway:app"]
-    environment = os.environ | {"DATABASE_URL": database_url, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
     server = subprocess.Popen(
         command,

@@ -47,10 +47,14 @@ class SecretFiles:
 
     def create_missing(self) -> None:
         """Make the keys that do not exist yet, readable by their owner only; of two makers at once one wins."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name, generate in GENERATORS.items():
-            if not (self.folder / name).exists():
-                _write_once(self.folder / name, generate() + "\n")
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name, generate in GENERATORS.items():
+                if not (self.folder / name).exists():
+                    _write_once(self.folder / name, generate() + "\n")
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise InvalidSettings(f"secrets cannot be written to SECRETS_DIR ({self.folder}): {why}") from error
 
     def _required(self, name: str) -> str:
         value = self._read(name)
@@ -67,7 +71,8 @@ class SecretFiles:
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidSettings(f"secret {name!r} cannot be read: {type(error).__name__}") from error
+            what = f"secret {name!r} in SECRETS_DIR ({self.folder})"
+            raise InvalidSettings(f"{what} cannot be read: {type(error).__name__}") from error
 
 
 def _write_once(path: Path, content: str) -> None:

@@ -1,5 +1,6 @@
 """`scripts/agent up` as a process: it becomes ready, keeps a second one away, and leaves nothing behind."""
 
+import json
 import os
 import signal
 import socket
@@ -7,11 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import requests
+from psycopg.conninfo import make_conninfo
+
+from shared.embedded.imap import start_pymap
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0
@@ -20,13 +24,10 @@ STOP_S = 30.0
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     clean = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "SECRETS_DIR"}}
     return clean | {
         "AGENT_HOME": str(tmp_path / "home"),
-        "AGENT_GATEWAY_URL": f"http://127.0.0.1:{port}",
+        "AGENT_GATEWAY_URL": f"http://127.0.0.1:{free_port()}",
         "PYTHONPATH": str(ROOT),
     }
 
@@ -50,20 +51,30 @@ def is_ready(environment: dict[str, str]) -> bool:
     return False
 
 
-def left_running(environment: dict[str, str]) -> list[str]:
-    """Processes that carry this test's AGENT_HOME in their environment."""
+def running(environment: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+    """The processes that carry this test's AGENT_HOME in their environment: their command lines and environments."""
     mark = f"AGENT_HOME={environment['AGENT_HOME']}".encode()
-    found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             is_alive = b"\nState:\tZ" not in (entry / "status").read_bytes()
-            if mark in (entry / "environ").read_bytes().split(b"\0") and is_alive:
-                found.append((entry / "cmdline").read_text())
-    return found
+            its_own = (entry / "environ").read_bytes()
+            if mark in its_own.split(b"\0") and is_alive:
+                yield (entry / "cmdline").read_text(), its_own
+
+
+def left_running(environment: dict[str, str]) -> list[str]:
+    return [command for command, _ in running(environment)]
 
 
 @pytest.fixture
 def up(environment: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with started(environment, tmp_path) as process:
+        yield process
+
+
+@contextmanager
+def started(environment: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`up`, ready."""
     with (tmp_path / "up.log").open("wb") as log:
         command = [sys.executable, "-m", "shared.cli", "up"]
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -96,11 +107,70 @@ def test_a_kill_leaves_nothing_behind(up: subprocess.Popen[bytes], environment: 
     assert 0 == agent(environment, "status", "--json").returncode
 
 
+def test_a_secret_url_is_in_no_environment(environment: dict[str, str], tmp_path: Path, database_url: str) -> None:
+    """The functions find the URL of PostgreSQL, with its password, in the secret file; no process carries it about."""
+    with_password = make_conninfo(database_url, password="hush-hush")
+    secrets = Path(environment["AGENT_HOME"]) / "secrets"
+    secrets.mkdir(parents=True)
+    (secrets / "postgres-url").write_text(with_password)
+
+    with started(environment, tmp_path):
+        carriers = [command for command, its_own in running(environment) if b"hush-hush" in its_own + command.encode()]
+        processes = left_running(environment)
+
+    assert [] == carriers
+    assert any("gunicorn" in command for command in processes)
+
+
 def test_commands_are_guests_of_up(up: subprocess.Popen[bytes], environment: dict[str, str]) -> None:
     """A second `up` is exit code 6, and a command that comes and goes leaves the database running."""
     assert 6 == agent(environment, "up").returncode
     assert 0 == agent(environment, "status").returncode
     assert is_ready(environment)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def mail_server(folder: Path, port: int, password: str) -> Iterator[None]:
+    folder.mkdir(exist_ok=True)
+    server = start_pymap(port, folder, user="me", password=password)
+    try:
+        yield
+    finally:
+        server.terminate()
+        server.wait(STOP_S)
+
+
+def add_account(environment: dict[str, str], folder: Path, name: str, port: int) -> None:
+    (folder / "password").write_text("right")
+    words = ["--name", name, "--host", "127.0.0.1", "--port", str(port), "--tls", "none", "--username", "me"]
+    done = agent(environment, "accounts", "add", *words, "--password-file", str(folder / "password"))
+    assert 0 == done.returncode, done.stderr
+
+
+@pytest.mark.usefixtures("up")
+def test_one_account_that_fails_does_not_stop_the_others(environment: dict[str, str], tmp_path: Path) -> None:
+    """The sync of all goes on past a refused login, tells it in its place, and leaves with its exit code."""
+    good, bad = free_port(), free_port()
+    assert 0 == agent(environment, "rules", "push").returncode
+    with mail_server(tmp_path / "good", good, "right"):
+        with mail_server(tmp_path / "bad", bad, "right"):
+            for name, port in (("a", good), ("b", bad), ("c", good)):
+                add_account(environment, tmp_path, name, port)
+        with mail_server(tmp_path / "bad", bad, "another"):
+            of_all = agent(environment, "sync", "--json")
+            of_one = agent(environment, "sync", "b", "--json")
+
+    syncs = json.loads(of_all.stdout)["syncs"]
+    assert [("a", "done"), ("b", "failed"), ("c", "done")] == [(sync["account"], sync["outcome"]) for sync in syncs]
+    assert ("LoginRefused", 1, 1) == (syncs[1]["error"]["error"], of_all.returncode, of_one.returncode)
+    assert ("LoginRefused", "") == (json.loads(of_one.stderr)["error"], of_one.stdout)
+    assert json.loads(of_all.stderr)["detail"].startswith("b: ")
 
 
 def test_sync_without_a_gateway_names_what_to_start(environment: dict[str, str]) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from shared import errors
 from shared.batch import REQUEST_KEYS, RESULT_KEYS
-from shared.cli.app import Exit, agent
+from shared.cli.app import agent
+from shared.cli.exits import Exit
 from shared.errors import EmailAgentError
 from shared.security.signing import sign
 from shared.settings import NOT_YET, Classification, Imap, Places, Work

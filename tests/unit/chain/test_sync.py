@@ -152,3 +152,39 @@ def test_an_outage_that_does_not_end_is_told() -> None:
 
     with pytest.raises(DatabaseDown):
         sync(functions).run()
+
+
+def test_what_is_not_as_usual_reaches_the_summary() -> None:
+    """What the cap left and which mailboxes are missing is told once, though several calls say it."""
+    rest = {"outcome": "done", "decided_by": {}, "counts": {"applied": 2, "capped": 312}}
+    functions = FakeFunctions(
+        fetch=[NEWS | {"counts": {"fetched": 2, "to_classify": 2, "missing_mailboxes": 2}}],
+        apply=[{"more": True, "counts": {"missing_mailboxes": 1, "capped": 312}}, rest],
+    )
+
+    counts = sync(functions).run().as_json()["counts"]
+
+    assert (2, 312) == (counts["missing_mailboxes"], counts["capped"])
+
+
+def test_what_an_undo_left_alone_adds_up() -> None:
+    """The last call of an undo says what it left alone; the summary says what all of them did."""
+    last = {"decided_by": {}, "counts": {"left_alone": 2}}
+    functions = FakeFunctions(fetch=[], apply=[{"more": True, "counts": {"left_alone": 1}}, last])
+
+    assert 3 == sync(functions).undo(uuid.UUID(int=9)).as_json()["counts"]["left_alone"]
+
+
+def test_a_failed_sync_says_what_it_did_until_then() -> None:
+    """What was read before an outage is recorded, and is in the summary beside the error."""
+    work = sync(FakeFunctions(fetch=[NEWS], rules=[None]))  # type: ignore[list-item]
+    with pytest.raises(DatabaseDown) as caught:
+        work.run()
+
+    document = work.failed(caught.value).as_json()
+
+    assert ("failed", 2, "DatabaseDown") == (
+        document["outcome"],
+        document["counts"]["fetched"],
+        document["error"]["error"],
+    )

@@ -1,16 +1,14 @@
 """The commands that work in-process: what they print, what they store, and their exit codes."""
 
 import json
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from shared.chain.answers import Summary
 from shared.chain.client import GatewayDown
-from shared.cli.app import exit_of, main
-from shared.cli.sync import exit_code
+from shared.cli.app import main
+from shared.cli.exits import exit_of
 from shared.errors import (
     DatabaseDown,
     EmailAgentError,
@@ -232,9 +230,18 @@ def test_error_is_json_with_json(agent: Agent) -> None:
     assert {"error": "NotFound", "detail": "there is no such mail", "hint": ""} == json.loads(err)
 
 
-@pytest.mark.parametrize("words", [["nonsense"], ["accounts", "mode", "work", "maybe"], ["sync", "--limit", "0"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nonsense"],
+        ["accounts", "mode", "work", "maybe"],
+        ["sync", "--limit", "0"],
+        ["sync", "--confirm", "nonsense"],
+        ["undo", "nonsense"],
+    ],
+)
 def test_usage_error_is_2(agent: Agent, words: list[str]) -> None:
-    """What the command line does not understand is exit code 2."""
+    """What the command line does not understand is exit code 2, before anybody is asked anything."""
     assert 2 == agent(*words)[0]
 
 
@@ -254,14 +261,3 @@ def test_usage_error_is_2(agent: Agent, words: list[str]) -> None:
 def test_exit_codes_say_what_kind_of_error(error: EmailAgentError, expected: int) -> None:
     """Scripts can tell errors apart."""
     assert expected == exit_of(error)
-
-
-@pytest.mark.parametrize(
-    ("outcomes", "expected"),
-    [(["done"], 0), (["paused"], 0), (["held"], 5), (["done", "held"], 5), (["held", "failed"], 1)],
-)
-def test_sync_s_exit_code_is_the_worst(outcomes: list[str], expected: int) -> None:
-    """A run that waits for its owner is exit code 5."""
-    summaries = [Summary(run=uuid.UUID(int=1), account="work", outcome=outcome) for outcome in outcomes]
-
-    assert expected == exit_code(summaries)

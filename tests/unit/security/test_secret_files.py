@@ -70,3 +70,11 @@ def test_short_signing_key_is_refused(tmp_path: Path) -> None:
 def test_absent_postgres_url_is_none(tmp_path: Path) -> None:
     """Without the file the embedded database serves."""
     assert SecretFiles(folder=tmp_path).postgres_url() is None
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """Secrets below a file are a wrong setting."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(InvalidSettings, match="SECRETS_DIR"):
+        SecretFiles(folder=tmp_path / "file" / "secrets").create_missing()

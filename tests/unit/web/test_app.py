@@ -112,11 +112,12 @@ def test_call_from_another_time_is_401(client: FlaskClient, shift_s: int) -> Non
     assert 401 == answer.status_code
 
 
-def test_call_from_nan_is_401(client: FlaskClient) -> None:
-    """A time that compares with nothing is not about now."""
-    answer = post(client, b'{"account": "work", "issued_at": NaN}')
+@pytest.mark.parametrize("number", ["NaN", "1e400", "-1e400", "1" + "0" * 400])
+def test_call_from_no_time_is_401(client: FlaskClient, number: str) -> None:
+    """A number that compares with nothing, or is larger than any time, is not about now."""
+    answer = post(client, f'{{"account": "work", "issued_at": {number}}}'.encode())
 
-    assert 401 == answer.status_code
+    assert (401, "Unauthorized") == (answer.status_code, answer.json["error"])
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"account": "\\ud800"}', b"[" * 100_000, b"9" * 5000])
