@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from shared.records import Mode
 from tests.faults.proxy import WireProxy
 from tests.fixtures.agent import Agent
 from tests.fixtures.mailserver import DovecotPost, logged_in
@@ -143,6 +144,19 @@ def test_flags_that_were_taken_away_come_back(post: DovecotPost, real_agent: Cal
     agent.undo(run)
 
     assert before == post.found()
+
+
+def test_an_owner_who_went_back_to_observe_can_undo(post: DovecotPost, real_agent: Callable[..., Agent]) -> None:
+    """Observe first, then take back: undo is the owner's own command; the next sync in observe changes nothing."""
+    letters = deliver_letters(post)
+    agent = real_agent(post.user, RULES)
+    run = agent.sync().run
+    agent.store.accounts.set_mode(agent.store.accounts.get(agent.account).id, Mode.OBSERVE)
+
+    agent.undo(run)
+    agent.sync()
+
+    assert {"INBOX": letters} == post.found()
 
 
 def test_only_that_run_is_undone(post: DovecotPost, real_agent: Callable[..., Agent]) -> None:
