@@ -95,7 +95,10 @@ class MailboxName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedMail:
-    """One FETCH response; `header` holds the requested fields, unparsed, cut at the reader's limit."""
+    """One FETCH response; `header` holds the requested fields, unparsed, cut at the reader's limit.
+
+    `unreadable`: the mail exists and the server refuses its header; what else it would not say is neutral.
+    """
 
     uid: int
     flags: Flags
@@ -103,6 +106,7 @@ class FetchedMail:
     size: int
     header: bytes
     header_truncated: bool = False
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +125,10 @@ class NewEmail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEmail:
-    """A mail as the rules see it: decoded header fields by lower-case name, in order of appearance."""
+    """A mail as the rules see it: decoded header fields by lower-case name, in order of appearance.
+
+    `unreadable`: the server refused its header, so that nothing in it is known.
+    """
 
     id: int
     account: str
@@ -130,6 +137,7 @@ class StoredEmail:
     internaldate: dt.datetime
     size: int
     headers: Mapping[str, list[str]]
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +242,6 @@ class Outcome:
     why: str
     by: str = "apply-actions"
     ref: EmailRef | None = None
-    ref_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,26 +249,28 @@ class CopyAnswer:
     """The answer to one COPY or MOVE.
 
     `uids` maps source to target UID (COPYUID, RFC 4315), None when the server did not say; `error` is the server's
-    refusal, a tagged NO, which may come after a part of a MOVE was done.
+    refusal, a tagged NO, which may come after a part of a MOVE was done. `silent` are source UIDs absent from `uids`
+    whose command was answered without COPYUID, or refused: of them nothing is known.
     """
 
     target_uidvalidity: int | None = None
     uids: Mapping[int, int] | None = None
     error: str | None = None
+    silent: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One sync of an account.
 
-    `approved`: its owner confirmed moves that the anomaly stop would hold. `finished`: its last call was answered
-    before; a call that comes again (a retry, a replay) is its last call again.
+    `approved_moves`: how many moves, which the anomaly stop had held, its owner confirmed. `finished`: its last call was
+    answered before; a call that comes again (a retry, a replay) is its last call again.
     """
 
     id: uuid.UUID
     account_id: int
     dry_run: bool = False
-    approved: bool = False
+    approved_moves: int = 0
     finished: bool = False
     moved: int = 0
 

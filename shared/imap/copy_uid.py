@@ -41,21 +41,29 @@ class CopyUids:
         if len(sources) == len(set(sources)) == len(targets) == len(set(targets)):
             self._said.append((int(found[1]), dict(zip(sources, targets, strict=True))))
 
-    def copied(self, answers: Sequence[Answer], asked: frozenset[int]) -> CopyAnswer:
-        """Return what became of `asked`, whose commands ended with `answers`.
+    def copied(self, answers: Sequence[Answer], sets: Sequence[bytes]) -> CopyAnswer:
+        """Return what became of the mails in `sets`, one per command, whose commands ended with `answers`.
 
         "Slow down" is raised, for it is no verdict on the mails; a full mailbox is one. Only if all commands of a split
-        set were refused, nothing happened.
+        set were refused, nothing happened; else a refusal comes together with what was done.
         """
+        parts = [frozenset(uid_set.expand(uids)) for uids in sets]
+        asked = frozenset[int]().union(*parts)
         refused = [answer for answer in answers if answer.state != b"OK"]
         for answer in refused:
             if slow := slow_down(answer.code, answer.text, verdict=True):
                 raise slow
         ours = [(uidvalidity, uids) for uidvalidity, uids in self._said if asked.issuperset(uids)]
+        error = (refused[0].text or "the mail server gave no reason") if refused else None
         if refused and len(refused) == len(answers) and not ours:  # a refused MOVE may have moved some: RFC 6851
-            return CopyAnswer(error=refused[0].text or "the mail server gave no reason")
+            return CopyAnswer(error=error)
         uids = {source: target for _, said in ours for source, target in said.items()}
         trusted = self._disjoint and len({uidvalidity for uidvalidity, _ in ours}) == 1
         if not trusted or len(uids) != sum(len(said) for _, said in ours):
             return CopyAnswer()
-        return CopyAnswer(target_uidvalidity=ours[0][0], uids=uids)
+        silent = [
+            part.difference(uids)
+            for part, answer in zip(parts, answers, strict=True)
+            if answer.state != b"OK" or part.isdisjoint(uids)
+        ]
+        return CopyAnswer(target_uidvalidity=ours[0][0], uids=uids, error=error, silent=frozenset[int]().union(*silent))

@@ -2,26 +2,30 @@
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from shared import clock as process_clock
-from shared.errors import BadAnswer, EmailAgentError, NotFound
+from shared.errors import BadAnswer, EmailAgentError, MailServerDown, NotFound
 from shared.imap import answers, names, uid_set
 from shared.imap.connect import Terms, connect
 from shared.imap.copy_uid import CopyUids
 from shared.imap.faults import refusal, slow_down
 from shared.imap.names import Namespace, canonical
+from shared.imap.pipelining import pipelined
 from shared.imap.reader import MAX_HEADER_BYTES, Chunk, FetchReader, fetch_items, read_flags
-from shared.imap.wire import Answer, Command, Literal, Part, Wire
+from shared.imap.refused_fetch import ask_in_halves, is_refused
+from shared.imap.wire import Answer, Command, Part, Wire
 from shared.records import Account, CopyAnswer, FetchedMail, Flags, MailboxName, MailboxStatus
 
-WINDOW_OCTETS = 128 * 1024  # of commands sent ahead: well within socket buffers, so that nobody waits on each other
 FETCHES_IN_FLIGHT = 2
+FLAGS_TRIES = 3
+MAX_RESUMES = 50  # connections that one session may lose over mails that the server cannot read
 SEARCH_SPAN = 100_000
 EXISTS = re.compile(r"\b(already|mailbox) exists\b", re.I)  # from before RFC 5530 gave it a code
 NO_FLAGS: Flags = frozenset()
+UNREAD_ITEMS = b"(UID FLAGS INTERNALDATE)"  # which no server has to open the mail for
 
 
 @contextmanager
@@ -34,8 +38,11 @@ def open_mailbox(
     clock: Callable[[], float] = process_clock.now,
 ) -> Iterator["ImapSession"]:
     """Connect and log in; every command is sent only while the lease outlives its timeout, else StaleClaim."""
-    wire, offered = connect(account, password, Terms(timeout_s=timeout_s, lease_until=lease_until, clock=clock))
-    session = ImapSession(wire, offered)
+    terms = Terms(timeout_s=timeout_s, lease_until=lease_until, clock=clock)
+    wire, offered = connect(account, password, terms)
+    session = ImapSession(
+        wire, offered, again=lambda: connect(account, password, replace(terms, lease_until=wire.lease_until))[0]
+    )
     try:
         yield session
     finally:
@@ -45,13 +52,22 @@ def open_mailbox(
 class ImapSession:
     """One authenticated connection; has no way to say EXPUNGE or CLOSE without UIDs."""
 
-    def __init__(self, wire: Wire, capabilities: frozenset[str], max_header_bytes: int = MAX_HEADER_BYTES) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        capabilities: frozenset[str],
+        max_header_bytes: int = MAX_HEADER_BYTES,
+        again: Callable[[], Wire] | None = None,
+    ) -> None:
         self._wire = wire
         self._capabilities = capabilities
         self._max_header_bytes = max_header_bytes
         self._namespace: Namespace | None = None
         self._raw_names: dict[str, bytes] = {}
         self._messages = 0
+        self._again = again
+        self._resumes_left = MAX_RESUMES if again else 0
+        self._opened = (b"", "", 0)
         self.commands = wire.commands
         self.can_move = self.has("MOVE")
         self.can_uidplus = self.has("UIDPLUS")
@@ -158,6 +174,7 @@ class ImapSession:
             )
         status, needs_uidnext = answers.opened(name, answer)
         self._messages = status.messages
+        self._opened = (word, name, status.uidvalidity)
         if needs_uidnext:
             told = self.status([name]).get(name)
             if told is None or told.uidvalidity != status.uidvalidity:
@@ -172,17 +189,24 @@ class ImapSession:
         if low > high:
             return []
         span = high - low + 1 if self._messages <= SEARCH_SPAN else SEARCH_SPAN
+        sets = [b"%d:%d" % (start, min(high, start + span - 1)) for start in range(low, high + 1, span)]
+        return sorted(uid for uid in self._search(sets) if low <= uid <= high)
+
+    def _search(self, sets: Iterable[bytes]) -> set[int]:
         word: tuple[bytes, ...] = (b"UID", b"SEARCH", *((b"RETURN", b"(ALL)") if self.has("ESEARCH") else ()), b"UID")
-        commands = [(*word, b"%d:%d" % (start, min(high, start + span - 1))) for start in range(low, high + 1, span)]
-        heard = [answer.expect_ok("SEARCH") for answer in self._pipeline(commands)]
-        return sorted(uid for uid in answers.found_uids(heard) if low <= uid <= high)
+        heard = [answer.expect_ok("SEARCH") for answer in self._pipeline([(*word, uids) for uids in sets])]
+        return answers.found_uids(heard)
+
+    def _existing(self, uids: Sequence[int]) -> list[int]:
+        return sorted(self._search(uid_set.split(uids)).intersection(uids))
 
     def fetch(
         self, chunks: Iterable[Sequence[int] | range], extra_headers: Sequence[str] = ()
     ) -> Iterator[list[FetchedMail]]:
         """Fetch headers chunk by chunk (UIDs), the next chunk already asked for while one is handed out.
 
-        A mail that is gone is absent. A header over the limit is cut and says so.
+        A mail that is gone is absent. A header over the limit is cut and says so. Of a refused FETCH only what is
+        refused alone as well comes as unreadable.
         """
         self._wire.settle()
         items = fetch_items(extra_headers)
@@ -196,52 +220,112 @@ class ImapSession:
             if not in_flight:
                 return
             chunk = in_flight[0]
-            while chunk.tags:
-                if not chunk.tags <= self._wire.pending:
-                    raise RuntimeError("another command was sent while a FETCH was under way")
-                answer = reader.read_until(chunk, sections=sections)
-                if answer.state != b"OK" and b"EXPUNGEISSUED" not in answer.code.upper():
-                    raise refusal(answer.code, answer.text, "a FETCH")
-                for asked in in_flight:
-                    asked.tags.discard(answer.tag)
+            self._read_chunk(chunk, reader, sections, in_flight)
+            if chunk.refused:
+                for ahead in in_flight:
+                    self._read_chunk(ahead, reader, sections, in_flight)
+                self._ask_again(chunk, reader, items, sections)
             in_flight.popleft()
             yield chunk.end()
 
     def _ask(self, uids: Sequence[int] | range, items: bytes) -> Chunk:
-        commands = [(b"UID", b"FETCH", uid_range, items) for uid_range in uid_set.split(uids)]
+        sets = uid_set.split(uids)
+        commands = [(b"UID", b"FETCH", uid_range, items) for uid_range in sets]
         asked = uids if isinstance(uids, range) else frozenset(uids)
-        return Chunk(asked=asked, tags=set(self._send(*commands)) if commands else set())
+        return Chunk(asked=asked, tags=dict(zip(self._send(*commands) if commands else (), sets, strict=True)))
+
+    def _read_chunk(self, chunk: Chunk, reader: FetchReader, sections: int, in_flight: Iterable[Chunk]) -> None:
+        while chunk.tags:
+            if not chunk.tags.keys() <= self._wire.pending:
+                raise RuntimeError("another command was sent while a FETCH was under way")
+            try:
+                answer = reader.read_until(chunk, sections=sections)
+            except MailServerDown as error:
+                self._resume(error)
+                for asked in in_flight:
+                    asked.refuse()
+                return
+            refused = is_refused(answer)
+            for asked in in_flight:
+                asked.settle(answer, refused=refused)
+
+    def _resume(self, error: MailServerDown) -> None:
+        """Connect again and open the same mailbox, if the server only broke off a FETCH; else raise `error`."""
+        if not self._wire.cut_off or not self._again or not self._resumes_left:
+            raise error
+        self._resumes_left -= 1
+        self._wire.adopt(self._again())
+        word, name, uidvalidity = self._opened
+        if self._open(word, name).uidvalidity != uidvalidity:
+            raise BadAnswer(f"mailbox {name!r} was renumbered while it was read") from error
+
+    def _ask_again(self, chunk: Chunk, reader: FetchReader, items: bytes, sections: int) -> None:
+        """Read what exists of a refused chunk in smaller parts; a mail that is refused alone is called unreadable."""
+
+        def ask(sets: Iterable[bytes], items: bytes) -> Iterator[Answer]:
+            left = deque((b"UID", b"FETCH", uid_range, items) for uid_range in sets)
+            while left:
+                try:
+                    for answer in self._pipeline(left, lambda: reader.read_until(chunk, sections=sections)):
+                        left.popleft()
+                        yield answer
+                except MailServerDown as error:
+                    self._resume(error)
+                    left.popleft()
+                    yield Answer(tag=b"", state=b"BYE", code=b"", text=error.detail, untagged=[])
+
+        alone = ask_in_halves(self._existing(chunk.missing()), lambda sets: ask(sets, items), chunk.mails)
+        unreadable = self._existing(alone)  # those that went meanwhile are gone
+        for answer in ask((b"%d" % uid for uid in unreadable), UNREAD_ITEMS):
+            is_refused(answer)
+        for uid in unreadable:
+            chunk.give_up(uid)
 
     def flags(self, uids: Sequence[int]) -> dict[int, Flags]:
-        """Return the flags of those of `uids` that exist."""
-        found: dict[int, Flags] = {}
-        commands = [(b"UID", b"FETCH", uid_range, b"(UID FLAGS)") for uid_range in uid_set.split(uids)]
-        asked = frozenset(uids)
-        for answer in self._pipeline(commands, lambda: read_flags(self._wire, asked, found)):
-            if answer.state != b"OK" and b"EXPUNGEISSUED" not in answer.code.upper():
-                raise refusal(answer.code, answer.text, "a FETCH")
-        return found
+        """Return the flags of those of `uids` that exist.
 
-    def noop(self) -> None:
-        """Do nothing, and see whether the server still answers."""
-        (answer,) = self._pipeline([(b"NOOP",)])
-        answer.expect_ok("NOOP")
+        A mail left out of an answer that says it may be incomplete (EXPUNGEISSUED) is asked for again, not called gone.
+        """
+        found: dict[int, Flags] = {}
+        asked = frozenset(uids)
+        left: Sequence[int] = uids
+        for _ in range(FLAGS_TRIES):
+            doubtful = self._read_flags(left, asked, found)
+            left = self._existing([uid for uid in doubtful if uid not in found])
+            if not left:
+                return found
+        raise BadAnswer("the mail server does not tell the flags of mails that exist")
+
+    def _read_flags(self, uids: Sequence[int], asked: Container[int], found: dict[int, Flags]) -> list[int]:
+        """Read flags into `found`; return the UIDs whose answer may be incomplete (RFC 9051 section 7.1)."""
+        sets = uid_set.split(uids)
+        commands = [(b"UID", b"FETCH", uid_range, b"(UID FLAGS)") for uid_range in sets]
+        doubtful: list[int] = []
+        conversation = self._pipeline(commands, lambda: read_flags(self._wire, asked, found))
+        for uid_range, answer in zip(sets, conversation, strict=True):
+            if answer.state == b"OK":
+                continue
+            if b"EXPUNGEISSUED" not in answer.code.upper():
+                raise refusal(answer.code, answer.text, "a FETCH")
+            doubtful += uid_set.expand(uid_range)
+        return doubtful
 
     # -- writing
 
     def store_flags(self, uids: Sequence[int], *, add: Flags = NO_FLAGS, remove: Flags = NO_FLAGS) -> dict[int, Flags]:
-        """Change flags; return what the server then says of each UID (absent: it refused, or said nothing of it)."""
+        """Change flags; return what the server then says of each UID (absent: it refused, or said nothing of it).
+
+        BAD is a refusal too: some servers say it to a keyword they do not like.
+        """
         changes = [(sign, flags) for sign, flags in ((b"+FLAGS", add), (b"-FLAGS", remove)) if flags]
         orders = [(uid_range, sign, flags) for uid_range in uid_set.split(uids) for sign, flags in changes]
         commands = [(b"UID", b"STORE", uid_range, sign, _flag_list(flags)) for uid_range, sign, flags in orders]
         asked = frozenset(uids)
         found: dict[int, Flags] = {}
         refused: set[int] = set()
-        conversation = self._pipeline(commands, lambda: read_flags(self._wire, asked, found))
+        conversation = self._pipeline(commands, lambda: read_flags(self._wire, asked, found, bad_is_no=True))
         for (uid_range, _, _), answer in zip(orders, conversation, strict=True):
-            if answer.state != b"OK":
-                if slow := slow_down(answer.code, answer.text):
-                    raise slow
+            if is_refused(answer):
                 refused.update(uid_set.expand(uid_range))
         if silent := asked - refused - found.keys():
             found |= self.flags(sorted(silent))  # Dovecot says nothing of flags that were already so
@@ -250,7 +334,8 @@ class ImapSession:
     def move(self, moves: Sequence[tuple[Sequence[int], str]]) -> Iterator[CopyAnswer]:
         """UID MOVE (RFC 6851) each set to its mailbox; all are sent before the first answer is read.
 
-        Yields one answer per move, in order. Source UIDs absent from `uids` are those the server did not tell of.
+        Yields one answer per move, in order. Source UIDs absent from `uids` and from `silent` are those that a COPYUID
+        of their command leaves out.
         """
         if not self.can_move:
             raise BadAnswer("the mail server offers no MOVE; nothing was sent")
@@ -271,15 +356,19 @@ class ImapSession:
         ]
         copy_uids = CopyUids(asked)
         conversation = self._pipeline(commands, lambda: copy_uids.hear(self._wire.answer()))
-        for uids, uid_ranges in zip(asked, sets, strict=True):
-            yield copy_uids.copied([next(conversation) for _ in uid_ranges], uids)
+        for uid_ranges in sets:
+            yield copy_uids.copied([next(conversation) for _ in uid_ranges], uid_ranges)
 
-    def expunge(self, uids: Sequence[int]) -> None:
-        """UID EXPUNGE exactly these (RFC 4315); there is no bare EXPUNGE here."""
+    def expunge(self, uids: Sequence[int]) -> str | None:
+        """UID EXPUNGE exactly these (RFC 4315); return the server's refusal, after which some may be gone.
+
+        There is no bare EXPUNGE here.
+        """
         if not self.can_uidplus:
             raise BadAnswer("the mail server offers no UIDPLUS; nothing was expunged")
-        for answer in self._pipeline([(b"UID", b"EXPUNGE", uid_range) for uid_range in uid_set.split(uids)]):
-            answer.expect_ok("UID EXPUNGE")
+        answers = self._pipeline([(b"UID", b"EXPUNGE", uid_range) for uid_range in uid_set.split(uids)])
+        refusals = [answer.text or "no reason given" for answer in answers if is_refused(answer)]
+        return refusals[0] if refusals else None
 
     # -- the conversation
 
@@ -297,30 +386,9 @@ class ImapSession:
             self.commands = self._wire.commands
 
     def _pipeline(self, commands: Sequence[Command], read: Callable[[], Answer] | None = None) -> Iterator[Answer]:
-        """Send commands ahead, within a window; yield their answers in the order of the commands."""
+        """Send commands ahead; yield their answers in the order of the commands."""
         self._wire.settle()
-        read = read or self._wire.answer
-        waiting = deque(commands)
-        sent: deque[tuple[bytes, int]] = deque()
-        early: dict[bytes, Answer] = {}
-        ahead = 0
-        while waiting or sent:
-            burst: list[Command] = []
-            while waiting and (not (sent or burst) or ahead + _octets(waiting[0]) <= WINDOW_OCTETS):
-                ahead += _octets(waiting[0])
-                burst.append(waiting.popleft())
-            if burst:
-                sent.extend(zip(self._send(*burst), map(_octets, burst), strict=True))
-            tag, octets = sent.popleft()
-            while tag not in early:
-                answer = read()
-                early[answer.tag] = answer
-            ahead -= octets
-            yield early.pop(tag)
-
-
-def _octets(command: Command) -> int:
-    return sum(len(part.octets if isinstance(part, Literal) else part) + 1 for part in command)
+        yield from pipelined(commands, self._send, read or self._wire.answer)
 
 
 def _flag_list(flags: Flags) -> bytes:

@@ -7,12 +7,13 @@ handed to the general parser.
 import datetime as dt
 import re
 from collections.abc import Container, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from imapclient.response_parser import parse_fetch_response
 
 from shared.errors import BadAnswer
+from shared.imap import uid_set
 from shared.imap.answers import flag_set
 from shared.imap.faults import parsing_faults
 from shared.imap.wire import Answer, Response, Wire
@@ -81,10 +82,14 @@ def internaldate(text: bytes) -> dt.datetime:
 
 @dataclass(slots=True, kw_only=True)
 class Chunk:
-    """The UIDs of one chunk on their way: what was asked, and what came."""
+    """The UIDs of one chunk on their way: what was asked, and what came.
+
+    `tags` are the commands not answered yet with their UID sets, `refused` the sets of those answered NO.
+    """
 
     asked: Container[int]
-    tags: set[bytes] = field(default_factory=set)
+    tags: dict[bytes, bytes] = field(default_factory=dict)
+    refused: list[bytes] = field(default_factory=list)
     mails: dict[int, FetchedMail] = field(default_factory=dict)
     partial: dict[int, dict[bytes, object]] = field(default_factory=dict)
     octets: int = 0
@@ -104,6 +109,25 @@ class Chunk:
             known[b"TRUNCATED"] = True
         if _is_whole(known):
             self.add(_mail(uid, self.partial.pop(uid)))
+
+    def settle(self, answer: Answer, *, refused: bool) -> None:
+        """Take note of the end of a command, if it is one of this chunk."""
+        uids = self.tags.pop(answer.tag, None)
+        if refused and uids is not None:
+            self.refused.append(uids)
+
+    def refuse(self) -> None:
+        """Take what is not answered yet as refused: the connection is gone."""
+        self.refused += self.tags.values()
+        self.tags.clear()
+
+    def missing(self) -> list[int]:
+        """Return what was refused and did not come all the same."""
+        return [uid for uids in self.refused for uid in uid_set.expand(uids) if uid not in self.mails]
+
+    def give_up(self, uid: int) -> None:
+        """Keep a mail that cannot be read, with as much as is known of it."""
+        self.add(replace(_mail(uid, self.partial.pop(uid, {})), unreadable=True))
 
     def end(self) -> list[FetchedMail]:
         """Return the mails; one of which only flags came was announced, not fetched."""
@@ -242,7 +266,7 @@ def _join(first: bytes, second: bytes) -> bytes:
     return (first[:-2] if first.endswith((b"\r\n\r\n",)) or first == b"\r\n" else first) + second
 
 
-def read_flags(wire: Wire, asked: Container[int], found: dict[int, Flags]) -> Answer:
+def read_flags(wire: Wire, asked: Container[int], found: dict[int, Flags], *, bad_is_no: bool = False) -> Answer:
     """Read up to the next tagged line; flags of `asked` go into `found`."""
     while True:
         response = wire.response()
@@ -251,7 +275,7 @@ def read_flags(wire: Wire, asked: Container[int], found: dict[int, Flags]) -> An
             if (uid := int(match[1])) in asked:
                 found[uid] = cached_flags(match[2])
             continue
-        if (answer := wire.tagged(response, [])) is not None:
+        if (answer := wire.tagged(response, [], bad_is_no=bad_is_no)) is not None:
             return answer
         uid, said = fetch_response(response)
         flags = said.get(b"FLAGS")

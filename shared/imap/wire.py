@@ -18,6 +18,7 @@ MAX_LITERALS = 1_000  # in one response
 MAX_ANSWER_BYTES = 64 * 1024 * 1024  # of all untagged responses to one command
 
 LITERAL = re.compile(rb"~?\{(\d{1,20})\+?\}$")
+CUT_OFF = re.compile(r"\bFETCH failed\b", re.I)  # Dovecot ends the session over a mail that it cannot read
 CONDITION = re.compile(rb"(\S+) (OK|NO|BAD|BYE|PREAUTH)(?:\s+\[([^\]]*)\])?\s*(.*)", re.I | re.S)
 
 
@@ -71,7 +72,8 @@ class Answer:
 class Wire:
     """A socket, its buffer, and the commands whose answers are still to come.
 
-    `data[at:]` is what was received and not read yet; the FETCH reader looks at it directly.
+    `data[at:]` is what was received and not read yet; the FETCH reader looks at it directly. `cut_off`: the server
+    ended the session because a FETCH failed.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Wire:
         self.commands = 0
         self.pending: set[bytes] = set()
         self.literal_plus = False
+        self.cut_off = False
         self._socket: socket.socket | None = connection
         self._timeout_s = timeout_s
         self._clock = clock
@@ -99,6 +102,15 @@ class Wire:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    def adopt(self, fresh: "Wire") -> None:
+        """Go on over the connection of another wire; what was under way on ours is forgotten."""
+        self.close()
+        self._socket, fresh._socket = fresh._socket, None
+        self.data, self.at, self.cut_off = fresh.data, fresh.at, False
+        self.commands += fresh.commands
+        self.pending.clear()
+        self._early.clear()
 
     def fail(self, error: EmailAgentError) -> NoReturn:
         """Close the connection, whose state is unknown from here on, and raise `error`."""
@@ -217,6 +229,7 @@ class Wire:
         if response.line[:5].upper() == b"* BYE":
             bye = CONDITION.fullmatch(response.line)
             code, text = (bye[3] or b"", printable(bye[4])) if bye else (b"", "")
+            self.cut_off = CUT_OFF.search(text) is not None
             self.fail(slow_down(code, text) or MailServerDown(f"{self.where} ended the session: {text}"))
         return response
 
@@ -246,7 +259,7 @@ class Wire:
     def tagged(self, response: Response, untagged: list[Response], *, bad_is_no: bool = False) -> Answer | None:
         """Return the end of a command if `response` is one, None if it is untagged; anything else is no IMAP.
 
-        BAD closes the connection, but where a server may mean a name it does not like (`bad_is_no`).
+        BAD closes the connection, but where a server may mean a name or a flag it does not like (`bad_is_no`).
         """
         if response.line.startswith((b"* ", b"+")):
             return None

@@ -61,6 +61,7 @@ class _Scanner:
     limit: int
     found: list[Address] = field(default_factory=list)
     phrase: list[str] = field(default_factory=list)
+    phrase_has_at: bool = False
     inside: list[str] | None = None
     spec: str | None = None
     comment: list[str] = field(default_factory=list)
@@ -112,10 +113,11 @@ class _Scanner:
             self._finish()
         elif piece == ">":
             return
-        elif piece == ":" and not any("@" in part for part in self.phrase):
+        elif piece == ":" and not self.phrase_has_at:
             self.phrase.clear()  # the name of a group
         else:
             self.phrase.append(piece)
+            self.phrase_has_at = self.phrase_has_at or "@" in piece
 
     def _finish(self) -> None:
         if self.inside is not None:
@@ -125,6 +127,7 @@ class _Scanner:
         else:
             self._add(_unquoted(self.phrase), self.spec)
         self.phrase, self.comment, self.spec, self.inside = [], [], None, None
+        self.phrase_has_at = False
 
     def _finish_bare(self, whole: str) -> None:
         """Take a phrase without angle brackets: an address, words with addresses among them, or a name only."""

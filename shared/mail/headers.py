@@ -9,6 +9,8 @@ from shared.mail.encoded_words import ADDRESS_FIELDS, decode_literal, decode_wor
 MAX_FIELDS = 1_000
 MAX_NAME_CHARS = 100
 MAX_VALUE_CHARS = 20_000
+MAX_REPEATED_CHARS = 65_536
+"""Of all values after the first of their field together; a first value always has its MAX_VALUE_CHARS."""
 
 _FOLD = re.compile(r"\n[ \t]+")
 # C0 except tab, DEL, C1, and lone surrogates: PostgreSQL or a terminal would not bear them.
@@ -34,6 +36,7 @@ def read_headers(header: bytes, *, truncated: bool = False) -> HeaderBlock:
     fields: dict[str, list[str]] = {}
     raw: dict[str, str] = {}
     defects: set[str] = {"header-truncated"} if truncated else set()
+    repeated = MAX_REPEATED_CHARS
     text = header.decode("latin-1").replace("\r\n", "\n")
     lines = _FOLD.sub(" ", text).split("\n")
     if len(lines) > MAX_FIELDS:
@@ -52,10 +55,13 @@ def read_headers(header: bytes, *, truncated: bool = False) -> HeaderBlock:
         raw.setdefault(name, value)
         if not (value.isascii() and value.isprintable()) or "=?" in value:
             value = _decoded(name, value, defects)
-        if len(value) > MAX_VALUE_CHARS:
+        values = fields.setdefault(name, [])
+        limit = min(repeated, MAX_VALUE_CHARS) if values else MAX_VALUE_CHARS
+        if len(value) > limit:
             defects.add("header-too-long")
-            value = value[:MAX_VALUE_CHARS]
-        fields.setdefault(name, []).append(value)
+            value = value[:limit]
+        repeated -= len(value) if values else 0
+        values.append(value)
     return HeaderBlock(fields=fields, raw=raw, defects=tuple(sorted(defects)))
 
 

@@ -38,7 +38,8 @@ def fetch_batch(batch: Batch, *, store: Store, open_mailbox: OpenMailbox, limits
     idle = not more and not any(waiting[key] for key in ("to_classify", "to_apply"))
     if run.finished or (batch.final and idle):
         store.runs.close(run.id, "done")
-        store.accounts.record_success(account.id)
+        if not counts["missing_mailboxes"]:
+            store.accounts.record_success(account.id)
     return batch.answer(
         "fetch-batch",
         {**counts, **waiting},
@@ -68,8 +69,9 @@ def _read(
                 break
             try:
                 more |= Reader(at, counts, extra_headers).read(checkpoint, left)
-            except NotFound:  # one mailbox that is gone does not stop the others
+            except NotFound as error:  # one mailbox that is gone does not stop the others
                 counts["missing_mailboxes"] += 1
+                store.accounts.record_failure(account.id, f"NotFound: {error.detail}")
         commands = at.session.commands
     del counts["asked"]
     return counts, more, commands

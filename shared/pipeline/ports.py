@@ -74,8 +74,8 @@ class MailSession(Protocol):
 
     def copy(self, uids: Sequence[int], target: str) -> CopyAnswer: ...
 
-    def expunge(self, uids: Sequence[int]) -> None:
-        """UID EXPUNGE exactly these (RFC 4315); there is no bare EXPUNGE here."""
+    def expunge(self, uids: Sequence[int]) -> str | None:
+        """UID EXPUNGE exactly these (RFC 4315), there is no bare EXPUNGE here; return the server's refusal, if any."""
 
 
 class Leases(Protocol):

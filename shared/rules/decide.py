@@ -19,6 +19,8 @@ def decide(rule_set: RuleSet, email: StoredEmail, now: dt.datetime) -> Decision:
     """
     view = MailView(email, now)
     trace = bytearray([NOT_ASKED]) * len(rule_set.conditions)
+    if email.unreadable:  # it has no header that a condition could miss
+        return _uncertain("the mail server refuses the header of this mail", trace)
     passed: list[Rule] = []
     for rule in rule_set.rules:
         truth = rule.matcher(view, trace)

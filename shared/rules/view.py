@@ -29,6 +29,12 @@ MAX_DOMAIN_LABELS = 127
 # Soft hyphen, zero-width and bidirectional controls: they hide a word from a rule, not from its reader.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
+MAX_MARKS = 30
+"""Combining marks kept in a row (UAX #15 section 13): no script stacks more, and sorting a run takes its square."""
+
+# What a long run of marks looks like without a table of marks; the two letters are marks once normalised.
+_MANY_MARKS = re.compile(rf"(?:[^\w\s\x00-\x7f]|[\uff9e\uff9f]){{{MAX_MARKS + 1},}}")
+
 RECIPIENT, MAILBOX, ACCOUNT = "@recipient", "@mailbox", "@account"
 """Fields of ours beside the header's: To and Cc together, where the mail is, whose it is."""
 
@@ -44,11 +50,25 @@ def fold(text: str) -> str:
 
 
 def normalised(text: str) -> str:
-    """Return text compatibility-normalised (NFKC), its case kept, without characters that cannot be seen."""
+    """Return text compatibility-normalised (NFKC), its case kept, without characters that cannot be seen.
+
+    Of combining marks in a row MAX_MARKS are kept, so that the time is linear.
+    """
     if text.isascii():
         return text
     seen = _INVISIBLE.sub("", text.encode("utf-8", "replace").decode("utf-8"))
-    return unicodedata.normalize("NFKC", seen)
+    return unicodedata.normalize("NFKC", _MANY_MARKS.sub(_without_too_many, seen))
+
+
+def _without_too_many(run: re.Match[str]) -> str:
+    kept: list[str] = []
+    marks = 0
+    for character in run[0]:
+        is_mark = unicodedata.combining(unicodedata.normalize("NFKD", character)[0]) > 0
+        marks = marks + 1 if is_mark else 0
+        if marks <= MAX_MARKS:
+            kept.append(character)
+    return "".join(kept)
 
 
 class MailView:

@@ -250,7 +250,7 @@ class FakeSession:
             copied = self._copy(uids, target)
         return self._answer(target, copied)
 
-    def expunge(self, uids: Sequence[int]) -> None:
+    def expunge(self, uids: Sequence[int]) -> str | None:
         assert self.can_uidplus, "UID EXPUNGE without UIDPLUS"
         self.commands += 1
         self.server.meanwhile("expunge")
@@ -260,3 +260,4 @@ class FakeSession:
             for uid in uids:
                 if uid in self._mailbox.messages and "\\Deleted" in self._mailbox.messages[uid].flags:
                     del self._mailbox.messages[uid]
+        return None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared import clock
 from shared.errors import NotFound
 from shared.imap.mailbox import ImapSession
 from shared.records import FetchedMail
@@ -174,7 +175,7 @@ def test_a_missing_mailbox_is_not_found(server: MailServer) -> None:
     with server.open() as session:
         with pytest.raises(NotFound, match="Missing"):
             session.examine("Missing")
-        session.noop()
+        session.examine("INBOX")
 
 
 def test_inbox_is_the_same_in_any_case(server: MailServer) -> None:
@@ -185,6 +186,20 @@ def test_inbox_is_the_same_in_any_case(server: MailServer) -> None:
 
         assert 1 == session.examine("Inbox").messages
     assert {1} == {status.messages for status in found.values()}
+
+
+def test_a_mail_that_dovecot_cannot_read_stops_no_other(dovecot: DovecotUser) -> None:
+    """Dovecot ends the session over it: the session goes on with a new connection, and only that mail is unreadable."""
+    paths = [dovecot.deliver("INBOX", message(f"mail{number}")) for number in range(1, 9)]
+    paths[2].chmod(0)
+    with open_account(account(dovecot.host, dovecot.port, dovecot.user), dovecot.password) as session:
+        session.examine("INBOX")
+        first, second = session.fetch([range(1, 6), range(6, 12)])
+        session.extend(clock.now() + 60)
+
+        assert 8 == session.examine("INBOX").messages
+    assert {1: False, 2: False, 3: True, 4: False, 5: False} == {mail.uid: mail.unreadable for mail in first}
+    assert {6: False, 7: False, 8: False} == {mail.uid: mail.unreadable for mail in second}
 
 
 def test_special_uses_are_listed(dovecot: DovecotUser) -> None:

@@ -90,12 +90,36 @@ def test_a_set_too_long_for_one_command_gets_one_answer() -> None:
     assert {uid: uid + half for uid in uids} == session.copy(uids, "Bills").uids
 
 
-def test_a_set_of_which_one_part_was_refused_is_not_called_refused() -> None:
-    """If anything may have been copied, the answer does not say that nothing happened."""
+@pytest.mark.parametrize(
+    ("answers", "told", "error"),
+    [
+        (b"A1 OK [COPYUID 9 1 11] x\r\nA2 NO later\r\n", {1: 11}, "later"),
+        (b"A1 OK [COPYUID 9 1 11] x\r\nA2 OK\r\n", {1: 11}, None),
+        (b"A2 OK\r\nA1 OK [COPYUID 9 1 11] x\r\n", {1: 11}, None),
+        (b"* OK [COPYUID 9 4999 99] x\r\nA1 OK [COPYUID 9 1 11] x\r\nA2 NO some\r\n", {1: 11, 4999: 99}, "some"),
+    ],
+)
+def test_a_set_of_which_one_part_is_untold_is_known_in_part(
+    answers: bytes, told: dict[int, int], error: str | None
+) -> None:
+    """Of a command that was refused, or answered without COPYUID, nothing is known but what a COPYUID named."""
     uids = list(range(1, 5_001, 2))
-    session, _ = session_with(b"A1 OK [COPYUID 9 1 11] x\r\nA2 NO later\r\n")
+    session, fake = session_with(answers)
+    answer = session.copy(uids, "Bills")
+    second = {int(uid) for uid in fake.sent.splitlines()[1].split()[3].split(b",")}
 
-    assert CopyAnswer(target_uidvalidity=9, uids={1: 11}) == session.copy(uids, "Bills")
+    silent = frozenset(second - told.keys())
+    assert CopyAnswer(target_uidvalidity=9, uids=told, error=error, silent=silent) == answer
+    assert 3 not in answer.silent
+
+
+def test_a_refused_move_that_moved_some_leaves_the_others_unknown() -> None:
+    """A NO after a part was done (RFC 6851 section 3.3) says nothing of the rest; an OK says they were left out."""
+    partly, _ = session_with(b"* OK [COPYUID 9 1 11] x\r\nA1 NO not all\r\n")
+    wholly, _ = session_with(b"* OK [COPYUID 9 1 11] x\r\nA1 OK\r\n")
+
+    assert frozenset({2}) == partly.copy([1, 2], "Bills").silent
+    assert frozenset() == wholly.copy([1, 2], "Bills").silent
 
 
 def test_a_full_mailbox_is_a_refusal_and_throttling_is_none() -> None:
@@ -123,6 +147,25 @@ def test_flags_that_were_refused_are_absent() -> None:
     session, _ = session_with(b"* 1 FETCH (UID 1 FLAGS ())\r\nA1 NO [CANNOT] no keywords here\r\n")
 
     assert {} == session.store_flags([1], add=frozenset({"$Work"}))
+
+
+def test_a_flag_the_server_calls_bad_is_refused_and_the_session_goes_on() -> None:
+    """BAD to a keyword concerns that keyword; the next command is sent on the same connection."""
+    session, fake = session_with(b"A1 BAD invalid keyword\r\n", b"* 1 FETCH (UID 1 FLAGS (\\Flagged))\r\nA2 OK\r\n")
+
+    assert {} == session.store_flags([1], add=frozenset({"$Work"}))
+    assert {1: frozenset({"\\Flagged"})} == session.store_flags([1], add=frozenset({"\\Flagged"}))
+    assert not fake.closed
+
+
+def test_a_refused_expunge_is_told() -> None:
+    """NO to UID EXPUNGE is an answer: the caller looks what is left; throttling is none."""
+    session, fake = session_with(b"A1 NO [NOPERM] not yours\r\n", b"A2 OK\r\n", b"A3 NO [THROTTLED] slower\r\n")
+
+    assert ["not yours", None] == [session.expunge([7]), session.expunge([7])]
+    with pytest.raises(Throttled):
+        session.expunge([7])
+    assert fake.sent.startswith(b"A1 UID EXPUNGE 7\r\n")
 
 
 def test_flags_the_server_says_nothing_of_are_asked_for() -> None:
@@ -259,7 +302,7 @@ def test_a_command_in_the_middle_of_a_fetch_is_a_mistake() -> None:
     session, _ = session_with(b"A1 OK\r\n", b"A2 OK\r\n", b"A3 OK\r\n")
     mails = session.fetch([[1], [2], [3]])
     next(mails)
-    session.noop()
+    session.flags([9])
 
     with pytest.raises(RuntimeError, match="under way"):
         next(mails)
@@ -300,8 +343,8 @@ def test_what_nobody_waits_for_is_read_away() -> None:
     """A FETCH that was given up does not disturb the next command."""
     session, _ = session_with(b"A1 OK\r\n", b"* 1 FETCH (UID 2 FLAGS ())\r\nA2 OK\r\n", b"A3 OK\r\n")
     next(session.fetch([[1], [2], [3]]))
-    session.noop()
 
+    assert {} == session.flags([2])
     assert 3 == session.commands
 
 

@@ -68,6 +68,34 @@ def test_hostile_values_take_linear_time(piece):
     assert time.perf_counter() - started < 2
 
 
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ("x(c)", "a@b", "(c):"),
+        ("\\x", "@", ":"),
+        ("", '"@"', ":"),
+        ("(", "@", ")"),
+        ("<@", "a", ":"),
+        ("", "", '"a@b" '),
+        ("a ", "<", "> b"),
+    ],
+)
+def test_time_grows_with_length_alone(pieces):
+    """A value fifty times as long, made of any mixture of pieces, takes not much more than fifty times as long."""
+
+    before, middle, after = pieces
+
+    def seconds(size: int) -> float:
+        value = before * (size // 8) + middle + after * (size // 8)
+        started = time.perf_counter()
+        addresses([value])
+        return time.perf_counter() - started
+
+    short = min(seconds(20_000) for _ in range(3))
+
+    assert seconds(1_000_000) < 50 * max(short, 0.001) * 8
+
+
 @settings(deadline=None)
 @given(st.lists(st.one_of(st.text(), st.text(alphabet='"\\()<>@,;: a.'))))
 def test_any_text_is_scanned(values):

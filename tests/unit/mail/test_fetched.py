@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.mail.addresses import addresses
-from shared.mail.fetched import new_email
+from shared.mail.fetched import FIRST_MOMENT, LAST_MOMENT, new_email
 from shared.records import FetchedMail
 
 WHEN = dt.datetime(2026, 11, 3, 9, 11, 12, tzinfo=dt.UTC)
+EAST, WEST = (dt.timezone(dt.timedelta(hours=hours)) for hours in (14, -14))
 TEST_MAIL = Path(os.environ.get("TEST_MAIL_DIR", Path(__file__).parents[4] / "shared" / "data"))
 ARCHIVES = ("spamassassin", "mime_torture", "torture_generated", "synthetic_multilingual")
 MAX_HEADER_BYTES = 65_536
@@ -59,12 +60,67 @@ def test_an_extra_field_that_is_not_there_is_an_empty_list():
     assert {"x-one": ["1"], "x-two": []} == mail.headers
 
 
-@settings(deadline=None)
-@given(st.binary(), st.datetimes(timezones=st.one_of(st.none(), st.just(dt.UTC))), st.integers(min_value=0))
-def test_any_fetched_mail_is_read(header, internaldate, size):
-    """No bytes, time or size raises."""
+def test_a_mail_that_cannot_be_read_has_a_defect_and_knows_no_field():
+    """What the server refuses is told from what the mail does not have."""
 
-    assert 7 == new_email(fetched(header, internaldate=internaldate, size=size)).uid
+    mail = new_email(fetched(b"", unreadable=True), extra_headers=["X-One"])
+
+    assert ({}, ("not-fetchable",)) == (mail.headers, mail.defects)
+
+
+@pytest.mark.parametrize(
+    ("moment", "stored", "defects"),
+    [
+        (WHEN, WHEN, ()),
+        (WHEN.replace(tzinfo=None), WHEN, ()),
+        (dt.datetime(1, 1, 1, tzinfo=EAST), FIRST_MOMENT, ("internaldate",)),
+        (dt.datetime(1970, 1, 1, tzinfo=EAST), FIRST_MOMENT, ("internaldate",)),
+        (FIRST_MOMENT, FIRST_MOMENT, ()),
+        (LAST_MOMENT.astimezone(EAST), LAST_MOMENT, ()),
+        (LAST_MOMENT.replace(tzinfo=WEST), LAST_MOMENT, ("internaldate",)),
+        (dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=WEST), LAST_MOMENT, ("internaldate",)),
+    ],
+)
+def test_a_moment_that_no_store_can_hold_is_brought_within_bounds(moment, stored, defects):
+    """INTERNALDATE is between 1970 and 9998 in UTC, whatever the server says."""
+
+    mail = new_email(fetched(b"", internaldate=moment))
+
+    assert (stored, dt.UTC, defects) == (mail.internaldate, mail.internaldate.tzinfo, mail.defects)
+
+
+def test_flags_that_cannot_be_shown_are_dropped():
+    """A NUL or an escape sequence in a keyword does not reach the store; the other flags do."""
+
+    mail = new_email(fetched(b"", flags=frozenset({"\\Seen", "$Work", "k\x00", "\x1b[2J", "a\ud800"})))
+
+    assert (frozenset({"\\Seen", "$Work"}), ("flag",)) == (mail.flags, mail.defects)
+
+
+@pytest.mark.parametrize(("size", "stored"), [(-1, 0), (2**63, 2**63 - 1), (10**20, 2**63 - 1)])
+def test_a_size_that_no_store_can_hold_is_cut(size, stored):
+    """RFC822.SIZE is at most 2^63 - 1."""
+
+    mail = new_email(fetched(b"", size=size))
+
+    assert (stored, ("size",)) == (mail.size, mail.defects)
+
+
+@settings(deadline=None)
+@given(
+    st.binary(),
+    st.datetimes(timezones=st.sampled_from([None, dt.UTC, EAST, WEST])),
+    st.integers(),
+    st.frozensets(st.text()),
+)
+def test_any_fetched_mail_is_read(header, internaldate, size, flags):
+    """No bytes, time, size or flag raises, and all that comes out can be stored."""
+
+    mail = new_email(fetched(header, internaldate=internaldate, size=size, flags=flags))
+
+    assert FIRST_MOMENT <= mail.internaldate.astimezone(dt.UTC) <= LAST_MOMENT
+    assert 0 <= mail.size < 2**63
+    assert all(flag.isprintable() for flag in mail.flags)
 
 
 @pytest.mark.parametrize("archive", ARCHIVES)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.mail.encoded_words import decode_words, text_codec
-from shared.mail.headers import MAX_FIELDS, MAX_VALUE_CHARS, read_headers
+from shared.mail.headers import MAX_FIELDS, MAX_REPEATED_CHARS, MAX_VALUE_CHARS, read_headers
 
 
 def fields(header: bytes) -> dict[str, list[str]]:
@@ -117,6 +117,16 @@ def test_fields_and_values_are_bounded():
 
     assert (MAX_FIELDS, ("header-too-many",)) == (len(many.fields["x"]), many.defects)
     assert (MAX_VALUE_CHARS, ("header-too-long",)) == (len(long.fields["x"][0]), long.defects)
+
+
+def test_repeated_fields_share_a_limit():
+    """A field that comes again and again is cut in the end; the first value of another one after it is whole."""
+
+    long = b"X: " + b"y" * (MAX_VALUE_CHARS - 1) + b"\r\n"
+    block = read_headers(long * 6 + b"Subject: " + b"z" * 100)
+
+    assert MAX_VALUE_CHARS - 1 + MAX_REPEATED_CHARS == sum(map(len, block.fields["x"]))
+    assert ([100], ("header-too-long",)) == ([len(value) for value in block.fields["subject"]], block.defects)
 
 
 @pytest.mark.parametrize(

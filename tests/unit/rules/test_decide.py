@@ -1,11 +1,13 @@
 """RuleSet + mail -> Decision."""
 
 import datetime as dt
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.mail.headers import read_headers
 from shared.records import ActionKind, StoredEmail
 from shared.rules.decide import decide
 from shared.rules.load import load_rules
@@ -43,6 +45,7 @@ def mail(**changes: object) -> StoredEmail:
         "internaldate": NOW - 3 * DAY,
         "size": 5_000,
         "headers": {},
+        "unreadable": False,
     }
     headers = {name.replace("_", "-"): [value] for name, value in changes.items() if name not in usual}
     ours = {name: value for name, value in changes.items() if name in usual}
@@ -209,6 +212,50 @@ rules:
         unknown.trace,
     )
     assert ("rule:rest", "ft") == (known.decided_by, known.trace)
+
+
+def test_a_mail_whose_header_is_refused_matches_no_rule():
+    """Neither what is absent nor what the server still tells of it makes a rule match."""
+
+    rules = load_rules("""
+version: 1
+rules:
+- {name: nobody, when: {from: {exists: false}}, then: junk}
+- {name: seen, when: {seen: true}, then: {move: Read}}
+""")
+
+    decision = decide(rules, mail(unreadable=True), NOW)
+
+    assert (Status.UNCERTAIN, "the mail server refuses the header of this mail", "--") == (
+        decision.status,
+        decision.reason,
+        decision.trace,
+    )
+
+
+@pytest.mark.parametrize("name", ["Subject", "To"])
+@pytest.mark.parametrize(
+    "value", ["a" + "\u0315\u0316" * 4_500, "\u0315\uff9e" * 4_000, 'x(c)"a@b"' + "(c):" * 2_500, "é " * 5_000]
+)
+def test_a_hostile_mail_is_decided_at_once(name, value):
+    """A header of a megabyte, full of what is expensive to normalise or to scan, does not hold up the others."""
+
+    line = f"{name}: {value}\r\n".encode()
+    headers = read_headers(line * (1_000_000 // len(line))).fields
+    rules = load_rules("""
+version: 1
+rules:
+- {name: a, when: {subject: {contains: invoice}}, then: flag}
+- {name: b, when: {subject: {matches: 'invoi.e'}}, then: flag}
+- {name: c, when: {recipient: {is: nobody@b.example}}, then: flag}
+- {name: d, when: {to: {domain: nobody.example}}, then: flag}
+- {name: e, when: {to: {matches: '^nobody@'}}, then: flag}
+""")
+    started = time.perf_counter()
+    decision = decide(rules, mail(headers=headers), NOW)
+
+    assert time.perf_counter() - started < 1
+    assert "fffff" == decision.trace
 
 
 def test_reasons_hold_no_mail_content():
