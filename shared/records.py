@@ -263,8 +263,8 @@ class CopyAnswer:
 class Run:
     """One sync of an account.
 
-    `approved_moves`: how many moves, which the anomaly stop had held, its owner confirmed. `finished`: its last call was
-    answered before; a call that comes again (a retry, a replay) is its last call again.
+    `approved_moves`: how many moves, which the anomaly stop had held, its owner confirmed. `finished`: its last call
+    was answered before; a call that comes again (a retry, a replay) is its last call again.
     """
 
     id: uuid.UUID

@@ -101,8 +101,8 @@ class Reader:
         status = self.at.session.examine(checkpoint.mailbox)
         if checkpoint.uidvalidity not in (None, status.uidvalidity):
             checkpoint = self.at.store.emails.forget_uidvalidity(checkpoint, status.uidvalidity)
-        checkpoint = begin(checkpoint, status)
         was_read = checkpoint.uid_low == 1
+        checkpoint = begin(checkpoint, status)
         left = limit
         if is_read(checkpoint, status):  # an empty mailbox: nothing to fetch, but now we know it
             self.at.store.emails.add(self.at.account.id, [], checkpoint, self.at.run_id)

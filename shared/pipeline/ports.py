@@ -101,13 +101,13 @@ class Runs(Protocol):
         """Give the sync lease back without ending the run: its call failed, another run may go first."""
 
     def close(self, run: uuid.UUID, outcome: str) -> None:
-        """End the run and its lease; an approval by number is used up by the first run that moved mail."""
+        """End the run and its lease; what it did is written down once."""
 
     def summary(self, run: uuid.UUID) -> RunSummary:
         """What the run did, counted from its events and actions."""
 
     def confirm(self, account_id: int, held_run: uuid.UUID, run: uuid.UUID) -> int:
-        """Approve what `held_run` held: its mails become pending, `run` is approved; return their number."""
+        """Release what `held_run` held: it becomes pending, and `run` may move that many; return their number."""
 
 
 class Accounts(Protocol):

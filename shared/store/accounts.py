@@ -99,16 +99,18 @@ class Accounts:
         """Set what the owner allows; return the number of moves approved with it.
 
         To `apply`, `approve` is `all` (what waits now, by number, and `at_least` so many: mail that was not read yet)
-        or `new` (what waits now is kept where it is).
+        or `new` (what waits or is held, and what the server received before now, read or not, is kept where it is).
         """
+        approve = approve if mode is Mode.APPLY else None
         with self._database.transaction() as transaction:
             approved = 0
-            if mode is Mode.APPLY and approve == "new":
-                transaction.run("keep_pending", account_id=account_id)
-            elif mode is Mode.APPLY and approve == "all":
+            if approve == "all":
                 approved = max(at_least, int(transaction.value("count_waiting_moves", account_id=account_id)))
-            if not transaction.one("set_mode", account_id=account_id, mode=str(mode), approved_moves=approved):
+            how = {"mode": str(mode), "approve": approve, "approved_moves": approved}
+            if not transaction.one("set_mode", account_id=account_id, **how):
                 raise NotFound("there is no such account")
+            if approve == "new":
+                transaction.run("keep_waiting", account_id=account_id)
         return approved
 
     def waiting_moves(self, account_id: int) -> int:
@@ -140,8 +142,9 @@ class Accounts:
             transaction.run("record_failure", account_id=account_id, error=error[:MAX_ERROR_CHARACTERS])
 
     def delete(self, name: str) -> None:
-        """Delete an account and all that is known of it; nothing happens on its mail server."""
+        """Delete an account and all that is known of it, however long it takes; its mail server hears nothing."""
         with self._database.transaction() as transaction:
+            transaction.run("take_all_time")
             if not transaction.one("delete_account", name=name):
                 raise NotFound("there is no such account")
 

@@ -77,7 +77,7 @@ class Actions:
             _advance(transaction, lease, steps)
             if not outcomes:
                 return
-            rows = _outcome_columns(transaction, outcomes)
+            rows = _outcome_columns(outcomes)
             transaction.run("note_mailboxes", ids=rows["ids"], mailboxes=rows["mailboxes"])
             changed = transaction.value(
                 "finish_emails",
@@ -102,11 +102,6 @@ class Actions:
         with self._database.transaction() as transaction:
             rows = transaction.all("plan", account_id=account_id)
         return [(row["mailbox"], row["kind"], row["target"], row["mails"]) for row in rows]
-
-    def pending_moves(self, account_id: int, mailbox: str) -> int:
-        """Count the mails of a mailbox that wait to be moved."""
-        with self._database.transaction() as transaction:
-            return int(transaction.value("count_pending_moves", account_id=account_id, mailbox=mailbox))
 
     def hold_pending(self, account_id: int, mailbox: str, run: uuid.UUID) -> int:
         """Hold the pending moves of a mailbox until their owner confirms; return their number."""
@@ -135,9 +130,7 @@ def _advance(transaction: Transaction, lease: Lease, steps: Sequence[ActionStep]
     for was, became in {(step.was, step.became) for step in steps}:
         if became not in ACTION_TRANSITIONS[was]:
             raise EmailAgentError(f"an action cannot go from {was} to {became}")
-    sources = [
-        (each.mailbox, each.uidvalidity, each.uid) if each else NOWHERE for each in (step.source for step in steps)
-    ]
+    sources = [_columns_of(step.source) for step in steps]
     flags = [step.source_flags for step in steps]
     changed = transaction.value(
         "advance_actions",
@@ -160,11 +153,9 @@ def _advance(transaction: Transaction, lease: Lease, steps: Sequence[ActionStep]
         raise StaleClaim
 
 
-def _outcome_columns(transaction: Transaction, outcomes: Sequence[Outcome]) -> dict[str, str]:
+def _outcome_columns(outcomes: Sequence[Outcome]) -> dict[str, str]:
     """Return the outcomes as columns, each with its new place; (None, None, None) leaves the place as it is."""
-    unknown = [outcome.email_id for outcome in outcomes if outcome.ref_unknown and outcome.ref is None]
-    moved = {row["email_id"]: row for row in transaction.all("moved_to", ids=unknown)} if unknown else {}
-    places = [_place(outcome.ref, outcome.ref_unknown, moved.get(outcome.email_id)) for outcome in outcomes]
+    places = [_columns_of(outcome.ref) for outcome in outcomes]
     return {
         "ids": array_literal(outcome.email_id for outcome in outcomes),
         "became": array_literal(outcome.became for outcome in outcomes),
@@ -176,11 +167,5 @@ def _outcome_columns(transaction: Transaction, outcomes: Sequence[Outcome]) -> d
     }
 
 
-def _place(
-    ref: EmailRef | None, unknown: bool, moved: dict[str, Any] | None
-) -> tuple[str | None, int | None, int | None]:
-    if ref is not None:
-        return ref.mailbox, ref.uidvalidity, None if unknown else ref.uid
-    if moved is not None:
-        return moved["target_mailbox"], moved["target_uidvalidity"], None
-    return NOWHERE
+def _columns_of(ref: EmailRef | None) -> tuple[str | None, int | None, int | None]:
+    return (ref.mailbox, ref.uidvalidity, ref.uid) if ref else NOWHERE

@@ -27,6 +27,7 @@ def stored_email(row: DictRow) -> StoredEmail:
         internaldate=row["internaldate"],
         size=row["size"],
         headers=row["headers"],
+        unreadable=row["unreadable"],
     )
 
 

@@ -51,24 +51,24 @@ class Runs:
             transaction.run("release_sync", run=run)
 
     def close(self, run: uuid.UUID, outcome: str) -> None:
-        """End the run and its lease; an approval by number is used up by the first run that moved mail."""
+        """End the run and its lease; a run that ended before stays as it was written down."""
         with self._database.transaction() as transaction:
             summary = _summary(transaction, run)
             if not transaction.one("close_run", run=run, outcome=outcome, counts=Jsonb(dict(summary.counts))):
                 raise NotFound("there is no such run")
-            transaction.run("use_up_approval", run=run)
 
     def confirm(self, account_id: int, held_run: uuid.UUID, run: uuid.UUID) -> int:
-        """Approve what `held_run` held: its mails become pending, `run` is approved; return their number."""
+        """Approve what `held_run` held: its mails become pending, and `run` may move their number; return it."""
         with self._database.transaction() as transaction:
             held = transaction.one("read_run", run=held_run)
             if held is None or held["account_id"] != account_id:
                 raise NotFound("there is no such run of this account")
-            if not transaction.one("approve_run", run=run, account_id=account_id):
+            if not transaction.one("lock_run", run=run, account_id=account_id):
                 raise NotFound("the run that shall apply is not open")
             released = int(transaction.value("confirm_held", account_id=account_id, held_run=held_run, run=run))
             if not released:
                 raise NotFound("that run holds no mail")
+            transaction.run("approve_run", run=run, released=released)
             return released
 
     def get(self, run: uuid.UUID) -> RunRecord:
@@ -112,7 +112,7 @@ def _run(row: DictRow) -> Run:
         id=row["id"],
         account_id=row["account_id"],
         dry_run=row["dry_run"],
-        approved=row["approved"],
+        approved_moves=row["approved_moves"],
         finished=row["finished_at"] is not None,
         moved=row["moved"],
     )

@@ -30,6 +30,7 @@ CREATE TABLE accounts (
     mailboxes text[] NOT NULL DEFAULT '{INBOX}' CHECK (cardinality(mailboxes) > 0),
     max_actions_per_hour integer NOT NULL CHECK (max_actions_per_hour >= 0),
     approved_moves integer NOT NULL DEFAULT 0 CHECK (approved_moves >= 0),
+    file_since timestamptz, -- mail that the server received before is kept where it is; NULL: all is filed
     plaintext_allowed boolean NOT NULL DEFAULT false,
     copy_without_expunge boolean NOT NULL DEFAULT false,
     ca_file text,
@@ -73,7 +74,7 @@ CREATE TABLE runs (
     account_id bigint NOT NULL REFERENCES accounts ON DELETE CASCADE,
     mode account_mode NOT NULL,
     dry_run boolean NOT NULL,
-    approved boolean NOT NULL DEFAULT false,
+    approved_moves integer NOT NULL DEFAULT 0 CHECK (approved_moves >= 0),
     outcome text,
     counts jsonb,
     started_at timestamptz NOT NULL,
@@ -194,6 +195,9 @@ CREATE TABLE actions (
 
 CREATE INDEX actions_unsettled ON actions (account_id)
     WHERE state IN ('sent', 'copy_sent', 'copied', 'expunge_sent');
+
+CREATE INDEX actions_source_left ON actions (account_id, target_mailbox, target_uidvalidity, target_uid)
+    WHERE state = 'done_source_left';
 
 CREATE INDEX actions_run ON actions (run_id) WHERE run_id IS NOT NULL;
 

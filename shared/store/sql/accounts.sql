@@ -19,25 +19,40 @@ SELECT * FROM accounts WHERE name = %(name)s;
 SELECT * FROM accounts ORDER BY name;
 
 -- set_mode --
--- Set what the owner allows, and how many moves are approved with it.
-UPDATE accounts SET mode = %(mode)s, approved_moves = %(approved_moves)s WHERE id = %(account_id)s RETURNING id;
+-- Set what the owner allows, and how many moves, or which mail (by INTERNALDATE, in whole seconds), is approved with it.
+UPDATE accounts
+SET mode = %(mode)s,
+    approved_moves = %(approved_moves)s,
+    file_since = CASE %(approve)s
+        WHEN 'new' THEN date_trunc('second', coalesce(%(now)s::timestamptz, clock_timestamp()))
+        WHEN 'all' THEN NULL
+        ELSE file_since
+    END
+WHERE id = %(account_id)s
+RETURNING id;
 
 -- count_waiting_moves --
 -- Count the mails of an account that wait to be moved.
 SELECT count(*) FROM emails
 WHERE account_id = %(account_id)s AND filing = 'pending' AND actions @> '[{"kind": "move"}]';
 
--- keep_pending --
--- Leave what waits where it is: pending -> kept.
-WITH changed AS (
-    UPDATE emails SET filing = 'kept', next_attempt_at = NULL
-    WHERE account_id = %(account_id)s AND filing = 'pending'
-    RETURNING id
+-- keep_waiting --
+-- Leave what waits where it is: pending -> kept, held -> pending -> kept.
+WITH waiting AS (
+    SELECT id, filing FROM emails WHERE account_id = %(account_id)s AND filing IN ('pending', 'held') FOR UPDATE
+), changed AS (
+    UPDATE emails SET filing = 'kept', held_run = NULL, next_attempt_at = NULL
+    FROM waiting
+    WHERE emails.id = waiting.id AND emails.filing = waiting.filing
+    RETURNING emails.id, waiting.filing AS was
 )
 INSERT INTO email_events (email_id, what, was, became, why, by, at)
-SELECT id, 'filing', 'pending', 'kept', 'only new mail approved', 'person',
+SELECT id, 'filing', event.was, event.became, 'only new mail approved', 'person',
     coalesce(%(now)s::timestamptz, clock_timestamp())
-FROM changed;
+FROM changed
+CROSS JOIN LATERAL (VALUES (1, 'held', 'pending'), (2, 'pending', 'kept')) AS event (nth, was, became)
+WHERE event.was = 'pending' OR changed.was = 'held'
+ORDER BY id, event.nth;
 
 -- read_pause --
 -- Read the global pause.

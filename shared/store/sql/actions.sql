@@ -26,13 +26,16 @@ ORDER BY id, event.nth;
 
 -- claim_pending --
 -- Claim pending mail of one mailbox, oldest row first: pending -> applying, its decided actions planned. Mail that was
--- tried before comes first, in small company, and for its last attempt alone: it takes no neighbour down.
+-- tried before comes first, in small company, and for its last attempt alone: it takes no neighbour down. Nothing is
+-- claimed once the account is no longer in apply, or everything is paused.
 WITH waiting AS (
     SELECT id, attempts FROM emails
     WHERE account_id = %(account_id)s
         AND filing = 'pending'
         AND mailbox_id = (SELECT id FROM mailboxes WHERE account_id = %(account_id)s AND name = %(mailbox)s)
         AND (next_attempt_at IS NULL OR next_attempt_at <= coalesce(%(now)s::timestamptz, clock_timestamp()))
+        AND (SELECT mode FROM accounts WHERE id = %(account_id)s) = 'apply'
+        AND NOT (SELECT paused FROM global_pause)
 ), most AS (
     SELECT max(attempts) AS attempts FROM waiting
 ), free AS (
@@ -165,6 +168,8 @@ ON CONFLICT (account_id, name) DO NOTHING;
 
 -- finish_emails --
 -- Record what became of claimed mail and end the claim; only edges of the state machine, given as pairs, are taken.
+-- What was done for a mail belongs to the run that records it as applied: after a crash not the run that sent it.
+-- Each mail moved uses up one of the moves that the owner of the account approved.
 WITH outcome AS (
     SELECT *
     FROM unnest(
@@ -208,20 +213,41 @@ WITH outcome AS (
         uid = CASE WHEN mine.mailbox_id IS NULL THEN emails.uid ELSE mine.uid END
     FROM mine
     WHERE emails.id = mine.id AND emails.filing = mine.filing AND emails.claim_token IS NOT DISTINCT FROM %(token)s::uuid
-    RETURNING emails.id, mine.filing AS was, mine.became, mine.why, mine.by
+    RETURNING emails.id, emails.account_id, emails.decision_id, mine.filing AS was, mine.became, mine.why, mine.by
 ), logged AS (
     INSERT INTO email_events (email_id, run_id, what, was, became, why, by, at)
     SELECT id, %(run)s::uuid, 'filing', was::text, became, why, by, coalesce(%(now)s::timestamptz, clock_timestamp())
     FROM changed
+), owned AS (
+    UPDATE actions SET run_id = %(run)s::uuid
+    FROM changed
+    WHERE changed.was = 'applying'
+        AND changed.became = 'applied'
+        AND actions.email_id = changed.id
+        AND actions.decision_id = changed.decision_id
+        AND actions.undoes IS NULL
+        AND actions.state IN ('done', 'done_source_left')
+        AND actions.run_id IS DISTINCT FROM %(run)s::uuid
+), moved AS (
+    SELECT changed.account_id, count(*) AS mails
+    FROM changed
+    WHERE changed.was = 'applying'
+        AND changed.became = 'applied'
+        AND EXISTS (
+            SELECT FROM actions
+            WHERE actions.email_id = changed.id
+                AND actions.decision_id = changed.decision_id
+                AND actions.kind = 'move'
+                AND actions.undoes IS NULL
+                AND actions.state IN ('done', 'done_source_left')
+        )
+    GROUP BY changed.account_id
+), used AS (
+    UPDATE accounts SET approved_moves = greatest(accounts.approved_moves - moved.mails, 0)
+    FROM moved
+    WHERE accounts.id = moved.account_id AND accounts.approved_moves > 0
 )
 SELECT count(*) FROM changed;
-
--- moved_to --
--- Read where the settled moves of mails went, for those whose new UID the server did not tell.
-SELECT DISTINCT ON (email_id) email_id, target_mailbox, target_uidvalidity
-FROM actions
-WHERE email_id = ANY (%(ids)s) AND kind = 'move' AND state IN ('done', 'done_source_left')
-ORDER BY email_id, changed_at DESC, id DESC;
 
 -- give_back --
 -- A dependency failed: the attempt does not count; claims stay until they expire or are settled.
@@ -239,16 +265,6 @@ WHERE emails.account_id = %(account_id)s
     AND (emails.next_attempt_at IS NULL OR emails.next_attempt_at <= coalesce(%(now)s::timestamptz, clock_timestamp()))
 GROUP BY 1, 2, 3
 ORDER BY min(min(emails.id)) OVER (PARTITION BY mailboxes.name), mailbox, kind, target;
-
--- count_pending_moves --
--- Count the mails of a mailbox that wait to be moved.
-SELECT count(*)
-FROM emails
-JOIN mailboxes ON mailboxes.id = emails.mailbox_id
-WHERE emails.account_id = %(account_id)s
-    AND mailboxes.name = %(mailbox)s
-    AND emails.filing = 'pending'
-    AND emails.actions @> '[{"kind": "move"}]';
 
 -- hold_pending --
 -- The anomaly stop: pending -> held for all pending moves of a mailbox.

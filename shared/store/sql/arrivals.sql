@@ -69,35 +69,57 @@ SELECT count(*) FROM known;
 
 -- drop_own_copies --
 -- Drop arriving mail that our own moves put there: its row follows when the move is settled, or stays with its source.
-WITH ours AS (
-    DELETE FROM stage USING actions
-    WHERE actions.account_id = %(account_id)s
-        AND actions.state IN ('sent', 'copy_sent', 'copied', 'expunge_sent', 'done_source_left')
-        AND actions.target_mailbox = %(mailbox)s
-        AND actions.target_uidvalidity = %(uidvalidity)s
-        AND actions.target_uid = stage.uid
-    RETURNING stage.uid
+WITH copies AS (
+    SELECT target_uid FROM actions
+    WHERE account_id = %(account_id)s
+        AND state IN ('sent', 'copy_sent', 'copied', 'expunge_sent')
+        AND target_mailbox = %(mailbox)s
+        AND target_uidvalidity = %(uidvalidity)s
+    UNION ALL
+    SELECT copy.target_uid
+    FROM stage
+    CROSS JOIN LATERAL (
+        SELECT target_uid FROM actions
+        WHERE account_id = %(account_id)s
+            AND state = 'done_source_left'
+            AND target_mailbox = %(mailbox)s
+            AND target_uidvalidity = %(uidvalidity)s
+            AND target_uid = stage.uid
+        OFFSET 0 -- keeps it a look-up by index for each mail
+    ) AS copy
+), ours AS (
+    DELETE FROM stage USING copies WHERE stage.uid = copies.target_uid RETURNING stage.uid
 )
 SELECT count(*) FROM ours;
 
 -- remap --
--- Mail known under another UIDVALIDITY of this mailbox gets its new place, where identity_hash is one-to-one.
+-- Mail known under another UIDVALIDITY of this mailbox gets its new place, where identity_hash is one-to-one. Twins that
+-- are all kept pair up by number: which is which does not matter, and what a person took back is not filed again.
 WITH old AS (
-    SELECT min(emails.id) AS id, emails.identity_hash
-    FROM emails
+    SELECT emails.id, emails.identity_hash,
+        row_number() OVER (PARTITION BY emails.identity_hash ORDER BY emails.uid, emails.id) AS nth,
+        count(*) OVER (PARTITION BY emails.identity_hash) AS twins,
+        bool_and(emails.filing = 'kept') OVER (PARTITION BY emails.identity_hash) AS kept
+    FROM (SELECT DISTINCT identity_hash FROM stage) AS arriving
+    CROSS JOIN LATERAL (
+        SELECT * FROM emails
+        WHERE account_id = %(account_id)s AND identity_hash = arriving.identity_hash
+        OFFSET 0 -- keeps it a look-up by index for each mail
+    ) AS emails
     WHERE emails.mailbox_id = %(mailbox_id)s
         AND emails.uidvalidity <> %(uidvalidity)s
         AND emails.filing <> 'vanished'
-        AND emails.identity_hash IN (SELECT identity_hash FROM stage)
-    GROUP BY emails.identity_hash
-    HAVING count(*) = 1
 ), new AS (
-    SELECT min(uid) AS uid, identity_hash FROM stage GROUP BY identity_hash HAVING count(*) = 1
+    SELECT uid, identity_hash,
+        row_number() OVER (PARTITION BY identity_hash ORDER BY uid) AS nth,
+        count(*) OVER (PARTITION BY identity_hash) AS twins
+    FROM stage
 ), matched AS (
     SELECT emails.id, emails.uidvalidity || '/' || coalesce(emails.uid::text, '?') AS was, new.uid
     FROM old
-    JOIN new USING (identity_hash)
+    JOIN new USING (identity_hash, nth)
     JOIN emails ON emails.id = old.id
+    WHERE old.kept OR (old.twins = 1 AND new.twins = 1)
     FOR UPDATE OF emails
 ), placed AS (
     UPDATE emails SET uidvalidity = %(uidvalidity)s, uid = stage.uid, flags = stage.flags
@@ -115,26 +137,47 @@ WITH old AS (
 SELECT count(*) FROM placed;
 
 -- recognise --
--- Filed mail that turns up elsewhere gets its new place; what we had moved elsewhere was moved back by its owner.
+-- Moved or kept mail that turns up elsewhere gets its new place; where that is the mailbox we moved it out of, its owner
+-- moved it back. Mail that we only flagged never left its place: what turns up elsewhere is a copy, and a mail of its own.
 -- Twins pair up one by one. Another UID in the same mailbox is a twin and stays staged: it becomes a row of its own.
 WITH filed AS (
     SELECT emails.id, emails.identity_hash, emails.filing, emails.mailbox_id, mailboxes.name AS mailbox,
-        emails.uidvalidity, emails.uid, emails.mailbox_id = %(mailbox_id)s AS stayed,
+        emails.uidvalidity, emails.uid,
+        emails.filing = 'applied' AND emails.mailbox_id <> %(mailbox_id)s AND moved.source_mailbox = %(mailbox)s
+            AS returned,
         row_number() OVER (
             PARTITION BY emails.identity_hash
             ORDER BY emails.mailbox_id = %(mailbox_id)s DESC, emails.filing, emails.id
         ) AS nth
-    FROM emails
+    FROM (SELECT DISTINCT identity_hash FROM stage) AS arriving
+    CROSS JOIN LATERAL (
+        SELECT * FROM emails
+        WHERE account_id = %(account_id)s AND identity_hash = arriving.identity_hash
+        OFFSET 0 -- keeps it a look-up by index for each mail
+    ) AS emails
     JOIN mailboxes ON mailboxes.id = emails.mailbox_id
-    WHERE emails.account_id = %(account_id)s
-        AND emails.identity_hash IN (SELECT identity_hash FROM stage)
-        AND emails.filing IN ('applied', 'kept')
+    LEFT JOIN LATERAL (
+        SELECT actions.source_mailbox FROM actions
+        WHERE actions.email_id = emails.id
+            AND actions.kind = 'move'
+            AND actions.undoes IS NULL
+            AND actions.state IN ('done', 'done_source_left')
+        ORDER BY actions.id DESC
+        LIMIT 1
+    ) AS moved ON true
+    WHERE emails.filing IN ('applied', 'kept')
         AND emails.claim_token IS NULL
-        AND (emails.mailbox_id <> %(mailbox_id)s OR emails.uid IS NULL)
+        AND (
+            emails.uid IS NULL
+            OR (
+                emails.mailbox_id <> %(mailbox_id)s
+                AND (emails.filing = 'kept' OR moved.source_mailbox IS NOT NULL)
+            )
+        )
 ), arrived AS (
     SELECT uid, flags, identity_hash, row_number() OVER (PARTITION BY identity_hash ORDER BY uid) AS nth FROM stage
 ), matched AS (
-    SELECT filed.*, arrived.uid AS new_uid, arrived.flags, filed.filing = 'applied' AND NOT filed.stayed AS returned
+    SELECT filed.*, arrived.uid AS new_uid, arrived.flags
     FROM filed
     JOIN arrived USING (identity_hash, nth)
 ), placed AS (

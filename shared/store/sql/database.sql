@@ -2,6 +2,10 @@
 -- Let this transaction's commit return before it is on disk.
 SET LOCAL synchronous_commit = off;
 
+-- take_all_time --
+-- Let the statements of this transaction run as long as they need.
+SET LOCAL statement_timeout = 0;
+
 -- lock_migrations --
 -- Wait until no other process migrates; PostgreSQL releases the lock with the connection.
 SELECT pg_advisory_lock(hashtext('email-agent migrations'));

@@ -1,7 +1,7 @@
 -- lock_fetched --
 -- Take fetched mail, newest first, for as long as this transaction lasts; dead claims are left to claim_careful.
 SELECT emails.id, accounts.name AS account, mailboxes.name AS mailbox, emails.flags, emails.internaldate, emails.size,
-    emails.headers
+    emails.headers, 'not-fetchable' = ANY (emails.defects) AS unreadable
 FROM emails
 JOIN accounts ON accounts.id = emails.account_id
 JOIN mailboxes ON mailboxes.id = emails.mailbox_id
@@ -11,7 +11,8 @@ LIMIT %(limit)s
 FOR UPDATE OF emails SKIP LOCKED;
 
 -- record_decisions --
--- Record decisions: fetched -> classified, uncertain or failed; with it none -> pending or kept.
+-- Record decisions: fetched -> classified, uncertain or failed; with it none -> pending or kept. Mail older than what the
+-- account's owner approved is kept, and mail of an older UIDVALIDITY that was not found again (end_remap came before).
 WITH kind AS (
     SELECT *
     FROM unnest(
@@ -19,17 +20,26 @@ WITH kind AS (
         %(reasons)s::text[], %(traces)s::text[], %(actions)s::text[]
     ) WITH ORDINALITY AS row (status, category, decided_by, confidence, reason, trace, actions, number)
 ), decided AS (
-    SELECT mail.id, mail.ms, kind.*
+    SELECT mail.id, mail.ms, kind.*,
+        CASE
+            WHEN kind.actions = '[]' THEN 'nothing to do'
+            WHEN emails.uidvalidity <> mailboxes.uidvalidity AND mailboxes.uid_low = 1
+                THEN 'gone when the mailbox was renumbered'
+            WHEN emails.internaldate < accounts.file_since THEN 'older than what was approved'
+        END AS kept_why
     FROM unnest(%(ids)s::bigint[], %(ms)s::double precision[], %(kinds)s::bigint[]) AS mail (id, ms, number)
     JOIN kind USING (number)
+    JOIN emails ON emails.id = mail.id
+    JOIN mailboxes ON mailboxes.id = emails.mailbox_id
+    JOIN accounts ON accounts.id = emails.account_id
 ), changed AS (
     UPDATE emails
     SET status = decided.status::email_status,
         filing = (
             CASE
                 WHEN decided.status <> 'classified' THEN 'none'
-                WHEN decided.actions = '[]' THEN 'kept'
-                ELSE 'pending'
+                WHEN decided.kept_why IS NULL THEN 'pending'
+                ELSE 'kept'
             END
         )::email_filing,
         category = decided.category,
@@ -50,7 +60,8 @@ WITH kind AS (
         AND emails.status = 'fetched'
         AND emails.filing = 'none'
         AND emails.claim_token IS NOT DISTINCT FROM %(token)s::uuid
-    RETURNING emails.id, emails.status, emails.filing, emails.reason, coalesce(emails.decided_by, %(by)s) AS by
+    RETURNING emails.id, emails.status, emails.filing, emails.reason, decided.kept_why,
+        coalesce(emails.decided_by, %(by)s) AS by
 ), logged AS (
     INSERT INTO email_events (email_id, run_id, what, was, became, why, by, at)
     SELECT id, %(run)s::uuid, 'status', 'fetched', status::text, reason, by,
@@ -58,7 +69,7 @@ WITH kind AS (
     FROM changed
     UNION ALL
     SELECT id, %(run)s::uuid, 'filing', 'none', filing::text,
-        CASE filing WHEN 'kept' THEN 'nothing to do' ELSE 'actions decided' END, by,
+        coalesce(kept_why, 'actions decided'), by,
         coalesce(%(now)s::timestamptz, clock_timestamp())
     FROM changed
     WHERE filing <> 'none'
@@ -121,7 +132,7 @@ RETURNING emails.id;
 -- read_claimed --
 -- Read the mails of a claim, newest first.
 SELECT emails.id, accounts.name AS account, mailboxes.name AS mailbox, emails.flags, emails.internaldate, emails.size,
-    emails.headers
+    emails.headers, 'not-fetchable' = ANY (emails.defects) AS unreadable
 FROM emails
 JOIN accounts ON accounts.id = emails.account_id
 JOIN mailboxes ON mailboxes.id = emails.mailbox_id

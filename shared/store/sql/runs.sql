@@ -38,31 +38,16 @@ LIMIT 1;
 DELETE FROM leases WHERE token = %(run)s::uuid;
 
 -- close_run --
--- Finish a run, write down what it did, and give its sync lease back.
+-- Finish a run, write down what it did unless that was done before, and give its sync lease back.
 WITH lease AS (
     DELETE FROM leases WHERE token = %(run)s::uuid
 )
 UPDATE runs
-SET outcome = %(outcome)s,
-    counts = %(counts)s,
-    finished_at = coalesce(%(now)s::timestamptz, clock_timestamp())
+SET outcome = coalesce(outcome, %(outcome)s),
+    counts = coalesce(counts, %(counts)s),
+    finished_at = coalesce(finished_at, %(now)s::timestamptz, clock_timestamp())
 WHERE id = %(run)s::uuid
 RETURNING id;
-
--- use_up_approval --
--- An approval by number is for the first run that moves mail.
-UPDATE accounts SET approved_moves = 0
-FROM runs
-WHERE runs.id = %(run)s::uuid
-    AND accounts.id = runs.account_id
-    AND accounts.approved_moves > 0
-    AND EXISTS (
-        SELECT FROM actions
-        WHERE actions.run_id = runs.id
-            AND actions.kind = 'move'
-            AND actions.undoes IS NULL
-            AND actions.state IN ('done', 'done_source_left')
-    );
 
 -- count_run --
 -- Count the events of a run by state machine and state.
@@ -87,9 +72,13 @@ WHERE run_id = %(run)s::uuid AND kind = 'move' AND undoes IS NULL AND state IN (
 GROUP BY 1
 ORDER BY mails DESC, name;
 
+-- lock_run --
+-- Name an open run of this account, ours until this transaction ends.
+SELECT id FROM runs WHERE id = %(run)s::uuid AND account_id = %(account_id)s FOR UPDATE;
+
 -- approve_run --
--- Let a run pass the anomaly stop.
-UPDATE runs SET approved = true WHERE id = %(run)s::uuid AND account_id = %(account_id)s RETURNING id;
+-- Let a run move as many mails as its owner released, and no more, past the anomaly stop.
+UPDATE runs SET approved_moves = approved_moves + %(released)s WHERE id = %(run)s::uuid;
 
 -- confirm_held --
 -- What a run held becomes pending: held -> pending.

@@ -1,9 +1,12 @@
 -- claim_applied --
--- Claim what a run applied and nobody has touched since, to take it back.
+-- Claim what a run applied and nobody has touched since, to take it back; its owner asks, so observing is enough.
+-- What its owner moved on since stays there, and a copy whose source was left cannot be taken back, only its flags.
 UPDATE emails SET claim_token = %(token)s::uuid, claim_expires_at = %(expires_at)s
 WHERE account_id = %(account_id)s
     AND filing = 'applied'
     AND claim_token IS NULL
+    AND (SELECT mode FROM accounts WHERE id = %(account_id)s) <> 'paused'
+    AND NOT (SELECT paused FROM global_pause)
     AND EXISTS (
         SELECT FROM actions
         WHERE actions.email_id = emails.id
@@ -11,6 +14,35 @@ WHERE account_id = %(account_id)s
             AND actions.run_id = %(undone_run)s
             AND actions.undoes IS NULL
             AND actions.state IN ('done', 'done_source_left')
+    )
+    AND NOT EXISTS (
+        SELECT FROM actions
+        JOIN mailboxes ON mailboxes.id = emails.mailbox_id
+        WHERE actions.email_id = emails.id
+            AND actions.decision_id = emails.decision_id
+            AND actions.kind = 'move'
+            AND actions.undoes IS NULL
+            AND actions.state = 'done'
+            AND actions.target_mailbox <> mailboxes.name
+    )
+    AND (
+        NOT EXISTS (
+            SELECT FROM actions
+            WHERE actions.email_id = emails.id
+                AND actions.decision_id = emails.decision_id
+                AND actions.undoes IS NULL
+                AND actions.state = 'done_source_left'
+        )
+        OR EXISTS (
+            SELECT FROM actions
+            WHERE actions.email_id = emails.id
+                AND actions.decision_id = emails.decision_id
+                AND actions.undoes IS NULL
+                AND actions.state = 'done'
+                AND (actions.kind = 'flag') <> (
+                    lower(actions.target) = ANY (SELECT lower(flag) FROM unnest(actions.source_flags) AS flag)
+                )
+        )
     )
 RETURNING id;
 
@@ -45,6 +77,8 @@ UPDATE emails SET claim_token = %(token)s::uuid, claim_expires_at = %(expires_at
 WHERE account_id = %(account_id)s
     AND filing = 'applied'
     AND claim_token IS NULL
+    AND (SELECT mode FROM accounts WHERE id = %(account_id)s) <> 'paused'
+    AND NOT (SELECT paused FROM global_pause)
     AND EXISTS (
         SELECT FROM actions
         WHERE actions.email_id = emails.id

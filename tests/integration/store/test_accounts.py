@@ -4,15 +4,30 @@ import psycopg
 import pytest
 
 from shared.errors import Conflict, InvalidRules, NotFound
-from shared.records import Mode
+from shared.records import Mode, Tls
 from shared.status import Filing
 from shared.store import PostgresStore, open_store
-from tests.integration.store.values import MOVE, add_mails, apply_all, classify_all, make_account
+from tests.integration.store.values import MOVE, RUN, Clock, add_mails, apply_all, classify_all, make_account
+
+SLOW_DELETION = """
+CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('statement_timeout') <> '0' THEN
+        RAISE query_canceled;
+    END IF;
+    RETURN OLD;
+END
+$$;
+CREATE TRIGGER take_time BEFORE DELETE ON accounts FOR EACH ROW EXECUTE FUNCTION take_time();
+"""
+"""Behaves as a deletion longer than any statement timeout."""
 
 
 def test_an_account_comes_back_as_it_was_made(store: PostgresStore) -> None:
     """A new account observes, and its secret is never in its text."""
-    account = make_account(store)
+    account = store.accounts.create(
+        name="work", host="mail.example", port=993, tls=Tls.TLS, username="me", secret=b"encrypted"
+    )
 
     assert (store.accounts.get("work"), store.accounts.list(), account.mode) == (account, [account], Mode.OBSERVE)
     assert "encrypted" not in repr(account)
@@ -44,6 +59,38 @@ def test_apply_for_new_mail_only(store: PostgresStore) -> None:
     assert store.accounts.get("work").mode == Mode.APPLY
 
 
+def test_only_new_mail_is_filed(timed_store: PostgresStore, clock: Clock) -> None:
+    """What was held, not read or not classified when only new mail was approved is kept; what comes after is filed."""
+    account = make_account(timed_store)
+    add_mails(timed_store, account, range(1, 2))
+    classify_all(timed_store, account, MOVE)
+    timed_store.actions.hold_pending(account.id, "INBOX", RUN)
+    add_mails(timed_store, account, range(2, 3))
+    clock.advance(minutes=4, seconds=0.5)
+    timed_store.accounts.set_mode(account.id, Mode.APPLY, approve="new")
+    timed_store.accounts.set_mode(account.id, Mode.OBSERVE)
+    timed_store.accounts.set_mode(account.id, Mode.APPLY)
+    add_mails(timed_store, account, range(3, 6))
+    classify_all(timed_store, account, MOVE)
+    found = [timed_store.emails.get(f"<{uid}@example>") for uid in range(1, 6)]
+
+    assert [mail.filing for mail in found] == [Filing.KEPT] * 3 + [Filing.PENDING] * 2
+    assert [mail.events[-1].why for mail in found[1:4]] == ["older than what was approved"] * 2 + ["actions decided"]
+    assert [(event.was, event.became) for event in found[0].events[-2:]] == [("held", "pending"), ("pending", "kept")]
+
+
+def test_approving_all_files_old_mail_too(timed_store: PostgresStore, clock: Clock) -> None:
+    """A later approval of all ends the limit to new mail."""
+    account = make_account(timed_store)
+    clock.advance(days=1)
+    timed_store.accounts.set_mode(account.id, Mode.APPLY, approve="new")
+    timed_store.accounts.set_mode(account.id, Mode.APPLY, approve="all", at_least=10)
+    add_mails(timed_store, account, range(1, 2))
+    classify_all(timed_store, account, MOVE)
+
+    assert timed_store.emails.get("<1@example>").filing == Filing.PENDING
+
+
 def test_apply_for_all_is_by_number(store: PostgresStore) -> None:
     """Approving all approves exactly the moves that wait now."""
     account = make_account(store)
@@ -56,7 +103,7 @@ def test_apply_for_all_is_by_number(store: PostgresStore) -> None:
 
 def test_nothing_is_due_while_observing(store: PostgresStore) -> None:
     """An account that only observes has nothing to apply."""
-    account = make_account(store)
+    account = make_account(store, mode=Mode.OBSERVE)
     add_mails(store, account, range(1, 4))
     classify_all(store, account, MOVE)
 
@@ -105,6 +152,17 @@ def test_a_deleted_account_leaves_nothing(store: PostgresStore, database_url: st
 
     assert [(0, True)] * 3 == [rows.fetchone() for rows in left]
     assert [(0,), (True,)] == [orphans.fetchone(), events.fetchone()]
+
+
+def test_deleting_an_account_may_take_long(database_url: str) -> None:
+    """The time limit of statements, which this account's mail exceeds, does not hold for its deletion."""
+    with psycopg.connect(database_url, autocommit=True) as connection, open_store(database_url) as store:
+        make_account(store)
+        connection.execute(SLOW_DELETION)
+        store.accounts.delete("work")
+        left = store.accounts.list()
+
+    assert left == []
 
 
 def test_the_active_rules_are_the_last_pushed(database_url: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import EmailAgentError, StaleClaim
-from shared.records import ActionKind, ActionStep, EmailRef, Lease, Outcome
+from shared.records import ActionKind, ActionStep, EmailRef, Lease, Mode, Outcome
 from shared.status import ActionState, Filing
 from shared.store import PostgresStore
 from tests.integration.store.values import (
@@ -252,10 +252,7 @@ def test_only_moves_are_held(store: PostgresStore) -> None:
     add_mails(store, account, range(3, 4))
     classify_all(store, account, FLAG)
 
-    assert (store.actions.pending_moves(account.id, "INBOX"), store.actions.hold_pending(account.id, "INBOX", RUN)) == (
-        2,
-        2,
-    )
+    assert store.actions.hold_pending(account.id, "INBOX", RUN) == 2
     assert store.actions.plan(account.id) == [("INBOX", "flag", "$Done", 1)]
 
 
@@ -272,3 +269,18 @@ def test_the_hourly_cap_counts_mails(timed_store: PostgresStore, clock: Clock) -
         account.max_actions_per_hour - 3,
         account.max_actions_per_hour,
     )
+
+
+@pytest.mark.parametrize("brake", ["observe", "paused", "pause"])
+def test_a_brake_pulled_meanwhile_ends_the_claiming(store: PostgresStore, brake: str) -> None:
+    """Mail is claimed only while its account is in apply and nothing is paused, whatever the worker read before."""
+    account = make_account(store)
+    add_mails(store, account, range(1, 4))
+    classify_all(store, account, MOVE)
+    with store.leases.hold("a", "test", 60) as lease:
+        first = store.actions.claim(account.id, "INBOX", 1, lease, RUN)
+        store.accounts.pause() if brake == "pause" else store.accounts.set_mode(account.id, Mode(brake))
+        second = store.actions.claim(account.id, "INBOX", 1, lease, RUN)
+        store.actions.finish(lease, [], [given_back(mail.id) for mail in first + second], RUN)
+
+    assert (len(first), second) == (1, [])

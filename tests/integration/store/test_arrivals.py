@@ -8,6 +8,7 @@ from shared.records import EmailRef
 from shared.status import Filing, Status
 from shared.store import PostgresStore
 from tests.integration.store.values import (
+    FLAG,
     MOVE,
     RUN,
     TARGET_UIDVALIDITY,
@@ -15,6 +16,7 @@ from tests.integration.store.values import (
     applied,
     apply_all,
     classify_all,
+    copied,
     done,
     email_id,
     make_account,
@@ -109,15 +111,15 @@ def test_an_unsettled_move_is_dropped_in_its_target(store: PostgresStore) -> Non
 
 
 def test_an_unknown_uid_is_filled_in(store: PostgresStore) -> None:
-    """A moved mail whose new UID the server did not tell gets it when its target is read."""
+    """A moved mail whose new UID is unknown, because we were told another's, gets it when its target is read."""
     account = make_account(store)
     add_mails(store, account, range(1, 2))
+    store.emails.add(account.id, [make_mail(5)], read_to(store, account, "Done", 5, TARGET_UIDVALIDITY))
     classify_all(store, account, MOVE)
     with store.leases.hold("a", "test", 60) as lease:
         [mail] = store.actions.claim(account.id, "INBOX", 1, lease, RUN)
         store.actions.advance(lease, sent(mail))
-        outcome = replace(applied(mail, 0), ref=None, ref_unknown=True)
-        store.actions.finish(lease, done(mail), [outcome], RUN)
+        store.actions.finish(lease, done(mail), [applied(mail, 5)], RUN)
     before = store.emails.get("<1@example>").ref
     counts = store.emails.add(
         account.id, [make_mail(8, same_as=1)], read_to(store, account, "Done", 8, TARGET_UIDVALIDITY)
@@ -144,6 +146,35 @@ def test_a_mail_moved_back_is_kept(store: PostgresStore) -> None:
     assert counts == NOTHING | {"returned": 1}
     assert (history.filing, history.ref) == (Filing.KEPT, EmailRef(mailbox="INBOX", uidvalidity=7, uid=11))
     assert (history.events[-1].by, history.events[-1].why) == ("person", "moved back")
+
+
+def test_a_moved_mail_may_wander(store: PostgresStore) -> None:
+    """A mail that we moved and that turns up in a third mailbox has its new place; it did not come back."""
+    account = make_account(store)
+    add_mails(store, account, range(1, 2))
+    classify_all(store, account, MOVE)
+    apply_all(store, account)
+    counts = store.emails.add(account.id, [make_mail(4, same_as=1)], read_to(store, account, "Other", 4))
+    history = store.emails.get("<1@example>")
+
+    assert counts == NOTHING | {"known": 1}
+    assert (history.filing, history.ref) == (Filing.APPLIED, EmailRef(mailbox="Other", uidvalidity=7, uid=4))
+
+
+def test_a_copy_of_a_flagged_mail_is_a_mail_of_its_own(store: PostgresStore) -> None:
+    """A mail that we only flagged keeps its place when a copy of it turns up elsewhere."""
+    account = make_account(store)
+    add_mails(store, account, range(1, 2))
+    classify_all(store, account, FLAG)
+    with store.leases.hold("a", "test", 60) as lease:
+        [mail] = store.actions.claim(account.id, "INBOX", 1, lease, RUN)
+        store.actions.advance(lease, sent(mail))
+        store.actions.finish(lease, done(mail), [replace(applied(mail, 0), ref=None)], RUN)
+    counts = store.emails.add(account.id, [make_mail(4, same_as=1)], read_to(store, account, "Other", 4))
+    history = store.emails.get(str(mail.id))
+
+    assert counts == NOTHING | {"fetched": 1}
+    assert (history.filing, history.ref) == (Filing.APPLIED, mail.ref)
 
 
 def test_a_kept_mail_may_wander(store: PostgresStore) -> None:
@@ -189,6 +220,64 @@ def test_a_renumbered_mailbox_is_remapped(store: PostgresStore) -> None:
         Filing.PENDING,
         "place",
     )
+
+
+def test_mail_gone_before_it_was_classified_never_waits(store: PostgresStore) -> None:
+    """Mail that a renumbered mailbox, read to its end, no longer has is kept when it is classified at last."""
+    account = make_account(store)
+    add_mails(store, account, range(1, 4))
+    anew = store.emails.forget_uidvalidity(store.emails.checkpoint(account.id, "INBOX"), 8)
+    counts = store.emails.add(account.id, [make_mail(21, same_as=1)], replace(anew, uid_low=1, uid_high=21))
+    store.emails.end_remap(store.emails.checkpoint(account.id, "INBOX"))
+    classify_all(store, account, MOVE)
+    gone = store.emails.get("<2@example>")
+
+    assert (counts, store.emails.waiting(account.id)["to_apply"]) == (NOTHING | {"remapped": 1}, 1)
+    assert (gone.filing, gone.events[-1].why) == (Filing.KEPT, "gone when the mailbox was renumbered")
+
+
+def test_mail_classified_while_a_mailbox_is_read_anew_waits(store: PostgresStore) -> None:
+    """Until the mailbox is read to its end, mail of its older UIDVALIDITY may still be found again."""
+    account = make_account(store)
+    add_mails(store, account, range(1, 3))
+    store.emails.forget_uidvalidity(store.emails.checkpoint(account.id, "INBOX"), 8)
+    classify_all(store, account, MOVE)
+
+    assert store.emails.get("<1@example>").filing == Filing.PENDING
+
+
+@pytest.mark.parametrize("chunk", [1, 3])
+def test_kept_twins_of_a_renumbered_mailbox_stay_kept(store: PostgresStore, chunk: int) -> None:
+    """Twins whose filing is settled pair up by number, in however many chunks they arrive; one more is new mail."""
+    account = make_account(store)
+    store.emails.add(account.id, [make_mail(1), make_mail(2, same_as=1)], read_to(store, account, "INBOX", 2))
+    classify_all(store, account)
+    store.emails.forget_uidvalidity(store.emails.checkpoint(account.id, "INBOX"), 8)
+    again = [make_mail(uid, same_as=1) for uid in (21, 22, 23)]
+    counts = [
+        store.emails.add(account.id, again[first : first + chunk], read_to(store, account, "INBOX", 23, uidvalidity=8))
+        for first in range(0, len(again), chunk)
+    ]
+
+    assert (sum(count["remapped"] for count in counts), sum(count["fetched"] for count in counts)) == (2, 1)
+
+
+def test_a_copy_of_ours_beside_its_source_is_known(store: PostgresStore) -> None:
+    """Where the source of a copy had to stay, the copy makes no row: the row stays with the source."""
+    account = make_account(store)
+    add_mails(store, account, range(1, 2))
+    classify_all(store, account, MOVE)
+    with store.leases.hold("a", "test", 60) as lease:
+        [mail] = store.actions.claim(account.id, "INBOX", 1, lease, RUN)
+        for step in copied(mail, uid=5):
+            store.actions.advance(lease, [step])
+        store.actions.finish(lease, [], [replace(applied(mail, 5), ref=None)], RUN)
+    counts = store.emails.add(
+        account.id, [make_mail(5, same_as=1)], read_to(store, account, "Done", 5, TARGET_UIDVALIDITY)
+    )
+
+    assert counts == NOTHING | {"known": 1}
+    assert store.emails.get("<1@example>").ref == EmailRef(mailbox="INBOX", uidvalidity=7, uid=1)
 
 
 def test_held_mail_vanishes_by_its_edges(store: PostgresStore) -> None:

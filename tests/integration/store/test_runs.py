@@ -5,7 +5,8 @@ import uuid
 import pytest
 
 from shared.errors import LeaseHeld, NotFound
-from shared.records import Mode
+from shared.records import Mode, Outcome
+from shared.status import Filing
 from shared.store import PostgresStore
 from tests.integration.store.values import (
     FLAG,
@@ -14,9 +15,11 @@ from tests.integration.store.values import (
     add_mails,
     apply_all,
     classify_all,
+    done,
     make_account,
     make_mail,
     read_to,
+    sent,
 )
 
 ONE, TWO = uuid.UUID(int=101), uuid.UUID(int=102)
@@ -44,6 +47,20 @@ def test_a_closed_run_lets_the_next_one_in(store: PostgresStore) -> None:
     store.runs.open(account.id, TWO, dry_run=False)
 
     assert (store.runs.get(ONE).outcome, store.runs.last(account.id).run.id) == ("done", TWO)
+
+
+def test_a_replay_rewrites_nothing(timed_store: PostgresStore, clock: Clock) -> None:
+    """A finished run that is called again stays as it was written down, and gives its lease back."""
+    account = make_account(timed_store)
+    timed_store.runs.open(account.id, ONE, dry_run=False)
+    timed_store.runs.close(ONE, "held")
+    before = timed_store.runs.get(ONE)
+    clock.advance(minutes=10)
+    timed_store.runs.open(account.id, ONE, dry_run=False)
+    timed_store.runs.close(ONE, "done")
+
+    assert timed_store.runs.get(ONE) == before
+    assert timed_store.runs.open(account.id, TWO, dry_run=False).id == TWO
 
 
 def test_a_run_belongs_to_one_account(store: PostgresStore) -> None:
@@ -90,24 +107,44 @@ def test_moves_of_a_run_are_counted(store: PostgresStore) -> None:
     assert store.runs.open(account.id, ONE, dry_run=False).moved == 3
 
 
-def test_an_approval_is_used_up(store: PostgresStore) -> None:
-    """An approval by number is gone once a run that moved mail is closed, not before."""
+def test_an_approval_is_used_up_move_by_move(store: PostgresStore) -> None:
+    """An approval by number shrinks with each mail that is moved, never below nothing, also in an open run."""
     account = make_account(store)
     add_mails(store, account, range(1, 4))
     classify_all(store, account, MOVE)
-    store.accounts.set_mode(account.id, Mode.APPLY, approve="all")
+    store.accounts.set_mode(account.id, Mode.APPLY, approve="all", at_least=5)
     store.runs.open(account.id, ONE, dry_run=False)
-    store.runs.close(ONE, "done")
-    before = store.accounts.get("work").approved_moves
-    store.runs.open(account.id, TWO, dry_run=False)
-    apply_all(store, account, TWO)
-    store.runs.close(TWO, "done")
+    left = [store.accounts.get("work").approved_moves]
+    for uids in (range(4, 5), range(5, 6), range(6, 7)):
+        apply_all(store, account, ONE)
+        left.append(store.accounts.get("work").approved_moves)
+        add_mails(store, account, uids)
+        classify_all(store, account, MOVE)
 
-    assert (before, store.accounts.get("work").approved_moves) == (3, 0)
+    assert left == [5, 2, 1, 0]
+
+
+def test_flags_and_undos_use_no_approval(store: PostgresStore) -> None:
+    """What is only flagged, and what is moved back, is no move that an owner approved."""
+    account = make_account(store)
+    add_mails(store, account, range(1, 3))
+    classify_all(store, account, MOVE)
+    apply_all(store, account, ONE)
+    store.accounts.set_mode(account.id, Mode.APPLY, approve="all", at_least=5)
+    add_mails(store, account, range(3, 4))
+    classify_all(store, account, FLAG)
+    apply_all(store, account, TWO)
+    with store.leases.hold("undo", "test", 60) as lease:
+        mails = store.actions.claim_undo(account.id, ONE, lease)
+        store.actions.advance(lease, [step for mail in mails for step in sent(mail)])
+        outcomes = [Outcome(email_id=mail.id, became=Filing.KEPT, why="undone", by="person") for mail in mails]
+        store.actions.finish(lease, [step for mail in mails for step in done(mail)], outcomes, TWO)
+
+    assert (len(mails), store.accounts.get("work").approved_moves) == (2, 5)
 
 
 def test_confirming_releases_what_was_held(store: PostgresStore) -> None:
-    """The mails that a run held become pending again, and the confirming run is approved."""
+    """The mails that a run held become pending again, and the confirming run may move that number."""
     account = make_account(store)
     add_mails(store, account, range(1, 4))
     classify_all(store, account, MOVE)
@@ -117,5 +154,5 @@ def test_confirming_releases_what_was_held(store: PostgresStore) -> None:
     store.runs.open(account.id, TWO, dry_run=False)
     confirmed = store.runs.confirm(account.id, ONE, TWO)
 
-    assert (held, confirmed, store.actions.pending_moves(account.id, "INBOX")) == (3, 3, 3)
-    assert store.runs.open(account.id, TWO, dry_run=False).approved is True
+    assert (held, confirmed, store.actions.plan(account.id)) == (3, 3, [("INBOX", "move", "Done", 3)])
+    assert store.runs.open(account.id, TWO, dry_run=False).approved_moves == 3

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shared.records import (
     Account,
@@ -11,6 +11,7 @@ from shared.records import (
     Checkpoint,
     ClaimedEmail,
     EmailRef,
+    Mode,
     NewEmail,
     Outcome,
     Tls,
@@ -35,9 +36,9 @@ class Clock:
         self.now += dt.timedelta(**delta)
 
 
-def make_account(store: PostgresStore, name: str = "work") -> Account:
+def make_account(store: PostgresStore, name: str = "work", mode: Mode = Mode.APPLY) -> Account:
     return store.accounts.create(
-        name=name, host="mail.example", port=993, tls=Tls.TLS, username="me", secret=b"encrypted"
+        name=name, host="mail.example", port=993, tls=Tls.TLS, username="me", secret=b"encrypted", mode=mode
     )
 
 
@@ -116,6 +117,17 @@ def sent(mail: ClaimedEmail, flags: frozenset[str] = frozenset()) -> list[Action
             target_uidnext=1 if action.kind is ActionKind.MOVE else None,
         )
         for action in mail.actions
+    ]
+
+
+def copied(mail: ClaimedEmail, uid: int) -> list[ActionStep]:
+    """Return the steps of a copy, planned -> done_source_left, that takes the UID in Done."""
+    [step] = [replace(step, became=ActionState.COPY_SENT) for step in sent(mail) if step.target_mailbox]
+    number = step.action_id
+    return [
+        step,
+        ActionStep(action_id=number, was=ActionState.COPY_SENT, became=ActionState.COPIED, target_uid=uid),
+        ActionStep(action_id=number, was=ActionState.COPIED, became=ActionState.DONE_SOURCE_LEFT),
     ]
 
 
