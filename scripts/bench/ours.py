@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-import psycopg
-
 from scripts.bench.errors import BenchError
 from scripts.bench.figures import Run
 from scripts.bench.ways import Way
@@ -24,7 +22,6 @@ from shared.rules.load import load_rules
 from shared.security.secret_files import SecretFiles
 from shared.security.vault import Vault
 from shared.store import PostgresStore, open_store
-from shared.store.queries import queries
 from tests.fixtures.dovecot import PASSWORD
 
 RULES = Path(__file__).parent / "rules"
@@ -46,7 +43,6 @@ class Ours:
     """Syncs accounts through the functions; accounts and approvals are made through the store, as their owner would."""
 
     store: PostgresStore
-    connection: psycopg.Connection
     functions: FunctionsClient
     vault: Vault
     pid: int
@@ -94,9 +90,8 @@ class Ours:
         return max(_peak_mb(pid) for pid in workers(self.pid))
 
     def _approve(self, account: Account) -> None:
-        """Approve by number what the next run moves; through the store's methods only what waits already can be."""
-        approval = {"account_id": account.id, "mode": str(account.mode), "approved_moves": APPROVED_MOVES}
-        self.connection.execute(queries()["set_mode"], approval)
+        """Approve by number what the next run moves, though nothing is read yet."""
+        self.store.accounts.set_mode(account.id, Mode.APPLY, approve="all", at_least=APPROVED_MOVES)
 
     def _timed(self, batch: Batch, way: Way) -> Run:
         way.begin()
@@ -126,7 +121,6 @@ def stack(home: Path) -> Iterator[Ours]:
         url = opened.enter_context(embedded_postgres(home))  # a guest: the server is that of `up`
         yield Ours(
             store=opened.enter_context(open_store(url)),
-            connection=opened.enter_context(psycopg.connect(url, autocommit=True)),
             functions=FunctionsClient(gateway_url=environment["AGENT_GATEWAY_URL"], key=secrets.signing_key()),
             vault=Vault(secrets.fernet_keys()),
             pid=process.pid,
