@@ -1,6 +1,7 @@
 -- find_email --
 -- Find a mail by id, or by Message-ID: of twins the one that came last.
-SELECT emails.*, accounts.name AS account, mailboxes.name AS mailbox
+SELECT emails.*, accounts.name AS account, mailboxes.name AS mailbox,
+    'not-fetchable' = ANY (emails.defects) AS unreadable
 FROM emails
 JOIN accounts ON accounts.id = emails.account_id
 JOIN mailboxes ON mailboxes.id = emails.mailbox_id
