@@ -58,7 +58,7 @@ def failures_noted(store: Store, account: Account, run: Run) -> Iterator[None]:
 def visit(
     account: Account, run: Run, *, store: Store, open_mailbox: OpenMailbox, limits: Limits, started: float
 ) -> Iterator[Visit]:
-    """Take the account's mailbox lease and connect. Failures and successes are noted on the account.
+    """Take the account's mailbox lease and connect.
 
     A worker that dies, or whose connection breaks while a command is unanswered, leaves its claims; then the lease is
     not given back but runs out, so that nobody acts before the server must have finished with our command.

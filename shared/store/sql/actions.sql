@@ -7,12 +7,14 @@ SELECT expires_at FROM leases
 WHERE name = %(name)s AND token = %(token)s::uuid AND expires_at > coalesce(%(now)s::timestamptz, clock_timestamp());
 
 -- fail_used_up --
--- Mail whose attempts are used up: pending -> applying -> failed.
+-- Mail whose attempts are used up: pending -> applying -> failed. Never between COPY and EXPUNGE: our Deleted may be on
+-- the source, and only carrying on takes it off or ends the move.
 WITH changed AS (
     UPDATE emails SET filing = 'failed', next_attempt_at = NULL
     WHERE account_id = %(account_id)s
         AND filing = 'pending'
         AND attempts >= %(max_attempts)s
+        AND NOT EXISTS (SELECT FROM actions WHERE actions.email_id = emails.id AND actions.state = 'copied')
         AND mailbox_id = (SELECT id FROM mailboxes WHERE account_id = %(account_id)s AND name = %(mailbox)s)
         AND (next_attempt_at IS NULL OR next_attempt_at <= coalesce(%(now)s::timestamptz, clock_timestamp()))
     RETURNING id

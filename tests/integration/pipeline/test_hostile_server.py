@@ -92,6 +92,29 @@ def test_a_target_deleted_between_copy_and_expunge_keeps_the_source(
     assert [[], [], []] == flags(server, "INBOX")
 
 
+def test_attempts_do_not_end_between_copy_and_expunge(server: FakeMailServer, agent_for: AgentFor) -> None:
+    r"""However often workers die there, our `\Deleted` is not left on the last copy of a mail."""
+
+    def die() -> None:
+        raise PowerCut
+
+    agent = agent_for(server, RULES)
+    for _ in range(6):
+        server.before["expunge"] = die
+        with pytest.raises(PowerCut):
+            agent.sync()
+        agent.tick()
+    server.before.clear()
+    assert ["\\Deleted"] in flags(server, "INBOX")
+    del server.mailboxes["News"]
+    for _ in range(3):
+        agent.sync()
+        agent.tick()
+
+    assert {"INBOX": ["friend", "letter 1", "letter 2"]} == server.census()
+    assert [[], [], []] == flags(server, "INBOX")
+
+
 def test_a_server_that_refuses_to_expunge_is_not_left_with_our_mark(
     server: FakeMailServer, agent_for: AgentFor
 ) -> None:
