@@ -124,10 +124,21 @@ class NewEmail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A part of a mail that is not its text; `bytes` are octets after the transfer encoding is taken off, if known."""
+
+    name: str
+    type: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEmail:
     """A mail as the rules see it: decoded header fields by lower-case name, in order of appearance.
 
-    `unreadable`: the server refused its header, so that nothing in it is known.
+    `text` is the beginning of what a reader sees, `attachments` what else there is; None: not fetched. `unavailable`
+    are parts that were asked for and cannot be had: `text`, `structure`, `header:<name>`. `unreadable`: the server
+    refused its header, so that nothing in it is known.
     """
 
     id: int
@@ -137,6 +148,9 @@ class StoredEmail:
     internaldate: dt.datetime
     size: int
     headers: Mapping[str, list[str]]
+    text: str | None = None
+    attachments: tuple[Attachment, ...] | None = None
+    unavailable: frozenset[str] = frozenset()
     unreadable: bool = False
 
 

@@ -25,7 +25,8 @@ class Decision:
 
     `decided_by` is `rule:<name>`, `memory`, `model`, `llm`, `person`, or `error` when the mail itself cannot be
     handled (status failed). `trace` is one character per condition of the rule set, in order of appearance: `t` true,
-    `f` false, `u` not fetched, `-` not asked.
+    `f` false, `u` not fetched, `-` not asked. `wanted`: parts not fetched (`text`, `structure`, `header:<name>`) that
+    the decision hangs on; fetched, they may change it.
     """
 
     status: Status
@@ -36,6 +37,7 @@ class Decision:
     trace: str = ""
     confidence: float | None = None
     ms: float = 0.0
+    wanted: frozenset[str] = frozenset()
 
     def timed(self, ms: float) -> Self:
         """Return this decision with the milliseconds it took."""
