@@ -10,13 +10,18 @@ EmailAgentError                 500
 │   └── StaleClaim              409  our claim ran out and somebody took over: stop, change nothing
 ├── InvalidRules                422  faults in the rules, each with file:line:column
 ├── InvalidSettings             422  a setting is missing, unknown or out of range
+├── PromptTooLong               422  categories and mail do not fit into the language model's context
 ├── Busy                        429  too many calls in flight
 ├── BadAnswer                   502  a dependency answered something we cannot trust
 ├── DependencyDown              503  a dependency cannot be reached; Retry-After
 │   ├── DatabaseDown            503
 │   ├── MailServerDown          503
 │   │   └── Throttled           503  the server asks us to slow down
-│   └── LoginRefused            503  the mail server refuses this account's login
+│   ├── LoginRefused            503  the mail server refuses this account's login
+│   └── LlmDown                 503  the language model cannot be reached, or is left alone after a failure
+│       ├── LlmFailed           503  the language model's server broke down over this call
+│       ├── LlmBusy             503  the language model's server has too many calls waiting
+│       └── ModelMissing        503  the language model's server does not have the model: ollama pull
 └── DeadlineExceeded            504  a dependency did not answer in time
 """
 
@@ -89,6 +94,12 @@ class InvalidSettings(EmailAgentError):
     http_status = 422
 
 
+class PromptTooLong(EmailAgentError):
+    """Categories and mail do not fit into the language model's context."""
+
+    http_status = 422
+
+
 class Busy(EmailAgentError):
     """Too many calls in flight."""
 
@@ -125,6 +136,28 @@ class Throttled(MailServerDown):
 
 class LoginRefused(DependencyDown):
     """The mail server refuses the login."""
+
+    retry_after_s = 300
+
+
+class LlmDown(DependencyDown):
+    """The language model cannot be reached."""
+
+    retry_after_s = 30
+
+
+class LlmFailed(LlmDown):
+    """The language model's server broke down over this call."""
+
+
+class LlmBusy(LlmDown):
+    """The language model's server has too many calls waiting."""
+
+    retry_after_s = 10
+
+
+class ModelMissing(LlmDown):
+    """The language model's server does not have the model."""
 
     retry_after_s = 300
 
