@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-MAX_ADDRESSES = 1_000
+from shared.mail.limits import MAX_ADDRESSES
 
 # The shape of nearly every From: a bare address, or a name and an address in angle brackets.
 _USUAL = re.compile(
@@ -14,6 +14,7 @@ _USUAL = re.compile(
 )
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|\\.|[()<>,;:]|[^"\\()<>,;:]++|.', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_LOOSE = re.compile(r" ?([.@]) ?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +133,9 @@ class _Scanner:
     def _finish_bare(self, whole: str) -> None:
         """Take a phrase without angle brackets: an address, words with addresses among them, or a name only."""
         words = whole.split()
+        if "@" in words:  # RFC 5322 section 4.4: white space around it, and around dots
+            whole = _LOOSE.sub(r"\1", " ".join(words))
+            words = whole.split()
         found = [word for word in words if "@" in word]
         if len(words) == 1 or (found and '"' in whole):
             self._add("", whole)

@@ -5,8 +5,10 @@ import codecs
 import re
 from functools import lru_cache
 
+from shared.mail.defects import DefectCode
+from shared.mail.limits import MAX_ENCODED_WORDS
+
 ADDRESS_FIELDS = frozenset({"from", "to", "cc", "bcc", "reply-to", "sender"})
-MAX_ENCODED_WORDS = 1_000
 
 # The encoded text may hold spaces: forbidden, and common.
 _WORD = re.compile(r"=\?([!->@-~]{1,60})\?([bBqQ])\?([^?]*)\?=")
@@ -28,7 +30,19 @@ _SUPERSETS = {
     "shift_jis": "cp932",
     "euc_kr": "cp949",
 }
-_ALIASES = {"iso-8859-8-i": "iso-8859-8", "unicode-1-1-utf-7": "utf-7", "ks_c_5601-1987": "cp949"}
+_ALIASES = {
+    "iso-8859-8-i": "iso-8859-8",
+    "unicode-1-1-utf-7": "utf-7",
+    "unicode-1-1-utf-8": "utf-8",
+    "ks_c_5601-1987": "cp949",
+    "windows-949": "cp949",
+    "x-sjis": "cp932",
+    "windows-31j": "cp932",
+    "x-euc-jp": "euc_jp",
+    "x-gbk": "gb18030",
+    "windows-874": "cp874",
+    "x-mac-roman": "mac_roman",
+}
 
 
 def decode_words(value: str, defects: set[str], *, quote_specials: bool = False) -> str:
@@ -44,7 +58,7 @@ def decode_words(value: str, defects: set[str], *, quote_specials: bool = False)
     position = quotes = 0
     for count, match in enumerate(_WORD.finditer(value)):
         if count >= MAX_ENCODED_WORDS:
-            defects.add("header-too-many")
+            defects.add(DefectCode.HEADER_TOO_MANY)
             break
         between = value[position : match.start()]
         charset = match[1].partition("*")[0].lower()  # RFC 2231 section 5: charset*language
@@ -67,7 +81,7 @@ def decode_words(value: str, defects: set[str], *, quote_specials: bool = False)
 def decode_literal(value: str, defects: set[str]) -> str:
     """Decode what stands outside encoded words, one character per octet: UTF-8 (RFC 6532), else what is likely."""
     if "\x1b$" in value or "\x1b(" in value:
-        defects.add("header-charset")
+        defects.add(DefectCode.HEADER_CHARSET)
         return value.encode("latin-1", "replace").decode("iso2022_jp", "replace")
     if value.isascii():
         return value
@@ -75,7 +89,7 @@ def decode_literal(value: str, defects: set[str]) -> str:
     try:
         return octets.decode("utf-8")
     except UnicodeDecodeError:
-        defects.add("header-8bit")
+        defects.add(DefectCode.HEADER_8BIT)
     try:
         return octets.decode("cp1252")
     except UnicodeDecodeError:
@@ -100,20 +114,20 @@ def _octets(encoding: str, text: str, defects: set[str]) -> bytes:
         return binascii.a2b_qp(octets, header=True)
     digits = _NOT_BASE64.sub(b"", octets)
     if len(digits) % _BASE64_GROUP == 1:
-        defects.add("header-encoding")
+        defects.add(DefectCode.HEADER_ENCODING)
         digits = digits[:-1]
     return binascii.a2b_base64(digits + b"=" * (-len(digits) % _BASE64_GROUP))
 
 
 def decode_charset(octets: bytes, charset: str, defects: set[str]) -> str:
-    """Decode what is labelled `charset`; an unknown or lying label gives replacements and the defect header-charset."""
+    """Decode what is labelled `charset`; unknown or lying: replacements and the defect `header-charset`."""
     codec = text_codec(charset)
     if codec is not None:
         try:
             return octets.decode(codec)
         except UnicodeError:
             pass
-    defects.add("header-charset")
+    defects.add(DefectCode.HEADER_CHARSET)
     try:
         return octets.decode("utf-8")
     except UnicodeDecodeError:

@@ -3,12 +3,10 @@
 import datetime as dt
 from collections.abc import Iterable
 
+from shared.mail.defects import DefectCode
 from shared.mail.headers import read_headers
 from shared.mail.identity import identity_hash
 from shared.records import FetchedMail, Flags, NewEmail
-
-NOT_FETCHABLE = "not-fetchable"
-"""The defect of a mail whose header the server refuses."""
 
 FIRST_MOMENT = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 LAST_MOMENT = dt.datetime(9998, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
@@ -28,7 +26,7 @@ def new_email(mail: FetchedMail, *, extra_headers: Iterable[str] = ()) -> NewEma
     for name in () if mail.unreadable else extra_headers:
         fields.setdefault(name.lower(), [])
     message_id = fields.get("message-id")
-    defects = {NOT_FETCHABLE, *block.defects} if mail.unreadable else set(block.defects)
+    defects = {DefectCode.NOT_FETCHABLE, *block.defects} if mail.unreadable else set(block.defects)
     return NewEmail(
         uid=mail.uid,
         flags=_flags(mail.flags, defects),
@@ -44,14 +42,14 @@ def new_email(mail: FetchedMail, *, extra_headers: Iterable[str] = ()) -> NewEma
         ),
         message_id=message_id[0] if message_id else "",
         headers=fields,
-        defects=tuple(sorted(defects)),
+        defects=tuple(sorted(map(str, defects))) if defects else (),
     )
 
 
 def _flags(flags: Flags, defects: set[str]) -> Flags:
     if all(map(str.isprintable, flags)):
         return flags
-    defects.add("flag")
+    defects.add(DefectCode.FLAG)
     return frozenset(filter(str.isprintable, flags))
 
 
@@ -59,12 +57,12 @@ def _moment(moment: dt.datetime, defects: set[str]) -> dt.datetime:
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)
     if FIRST_MOMENT <= aware <= LAST_MOMENT:
         return aware.astimezone(dt.UTC)
-    defects.add("internaldate")
+    defects.add(DefectCode.INTERNALDATE)
     return FIRST_MOMENT if aware < FIRST_MOMENT else LAST_MOMENT
 
 
 def _size(size: int, defects: set[str]) -> int:
     if 0 <= size <= MAX_SIZE:
         return size
-    defects.add("size")
+    defects.add(DefectCode.SIZE)
     return 0 if size < 0 else MAX_SIZE
