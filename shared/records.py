@@ -35,6 +35,7 @@ class ActionKind(StrEnum):
 
     FLAG = "flag"
     UNFLAG = "unflag"
+    COPY = "copy"
     MOVE = "move"
 
 
@@ -130,6 +131,55 @@ class Attachment:
     name: str
     type: str
     bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedParts:
+    """What the server gave of the parts that were wanted of a mail; None: not asked for, or not given.
+
+    `text` is the beginning of its body as it stands there, `content` the header fields that say how to read it;
+    `header` are the fields that were asked for by name.
+    """
+
+    uid: int
+    content: bytes | None = None
+    text: bytes | None = None
+    text_truncated: bool = False
+    header: bytes | None = None
+    attachments: tuple[Attachment, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartsWish:
+    """The parts that the decision on a stored mail hangs on: `text`, `structure`, `header:<name>`."""
+
+    email_id: int
+    uid: int
+    parts: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WishedMailbox:
+    """A mailbox some of whose mails have wishes that can be tried now, as it was numbered when they were stored."""
+
+    mailbox_id: int
+    name: str
+    uidvalidity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivedParts:
+    """What came of a wish, ready for the store: every string is safe for PostgreSQL.
+
+    Each part of the wish either came or is `unavailable`, and `why` says for what reason.
+    """
+
+    wish: PartsWish
+    text: str | None = None
+    attachments: tuple[Attachment, ...] | None = None
+    headers: Mapping[str, list[str]] = field(default_factory=dict)
+    unavailable: frozenset[str] = frozenset()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +279,11 @@ class ClaimedEmail:
     def move(self) -> LoggedAction | None:
         """The one move, if it was decided."""
         return next((action for action in self.actions if action.kind is ActionKind.MOVE), None)
+
+    @property
+    def copies(self) -> tuple[LoggedAction, ...]:
+        """The copies still to be made."""
+        return tuple(action for action in self.actions if action.kind is ActionKind.COPY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,37 +1,24 @@
-"""`then:` in YAML -> actions: flags in their order, then at most one move, last."""
+"""`then:` in YAML -> actions: flags in their order, then copies, then at most one move, last."""
 
 import re
 
 from shared.records import ActionKind
 from shared.rules.faults import Faults, Place, meant, quoted
+from shared.rules.language import (
+    ACTION_WORDS,
+    ACTIONS,
+    KEEP,
+    MAX_KEYWORD_CHARS,
+    MAX_MAILBOX_CHARS,
+    NAMED_ACTIONS,
+    REFUSED_ACTIONS,
+)
 from shared.rules.model import Action
 from shared.rules.tree import List, Map, Node, Text
-
-MAX_MAILBOX_CHARS = 255
-MAX_KEYWORD_CHARS = 100
 
 _ATOM = re.compile(r"[!#$&'+,./0-9:;<=>?@A-Z^_`a-z|}~-]+")  # RFC 9051 atom, without "["
 _SYSTEM_FLAGS = {"\\seen": "\\Seen", "\\flagged": "\\Flagged", "\\answered": "\\Answered"}
 _ROLES = {"\\archive": "\\Archive", "\\junk": "\\Junk", "\\trash": "\\Trash"}
-
-_WORDS = {
-    "read": Action(kind=ActionKind.FLAG, target="\\Seen"),
-    "unread": Action(kind=ActionKind.UNFLAG, target="\\Seen"),
-    "flag": Action(kind=ActionKind.FLAG, target="\\Flagged"),
-    "unflag": Action(kind=ActionKind.UNFLAG, target="\\Flagged"),
-    "archive": Action(kind=ActionKind.MOVE, target="\\Archive"),
-    "trash": Action(kind=ActionKind.MOVE, target="\\Trash"),
-    "junk": Action(kind=ActionKind.MOVE, target="\\Junk"),
-}
-_KINDS = {"move": ActionKind.MOVE, "keyword": ActionKind.FLAG, "flag": ActionKind.FLAG, "unflag": ActionKind.UNFLAG}
-_KNOWN = frozenset(_WORDS) | frozenset(_KINDS) | {"keep"}
-_REFUSED = {
-    "delete": 'there is no delete; "trash" moves to the Trash mailbox',
-    "expunge": 'there is no expunge; "trash" moves to the Trash mailbox',
-    "copy": "copy is not available yet",
-    "forward": "mail is never forwarded",
-    "label": 'labels are "keyword" here',
-}
 
 
 def read_actions(node: Node, faults: Faults) -> tuple[Action, ...]:
@@ -41,7 +28,7 @@ def read_actions(node: Node, faults: Faults) -> tuple[Action, ...]:
     keeps = 0
     for item in items:
         if isinstance(item, Text):
-            keeps += item.value == "keep"
+            keeps += item.value == KEEP
             found.extend(_word(item, faults))
         elif isinstance(item, Map):
             for key, value in item.items.items():
@@ -56,30 +43,31 @@ def read_actions(node: Node, faults: Faults) -> tuple[Action, ...]:
 
 
 def _word(item: Text, faults: Faults) -> list[tuple[Place, Action]]:
-    if item.value in _WORDS:
-        return [(item.place, _WORDS[item.value])]
-    if item.value in _KINDS:
+    if item.value in ACTION_WORDS:
+        return [(item.place, ACTION_WORDS[item.value])]
+    if item.value in NAMED_ACTIONS:
         faults.add(item.place, f"{quoted(item.value)} needs a name, such as {{{item.value}: Newsletters}}")
-    elif item.value != "keep":
+    elif item.value != KEEP:
         faults.add(item.place, _unknown(item.value))
     return []
 
 
 def _unknown(word: str) -> str:
-    return _REFUSED.get(word.lower(), f"unknown action {quoted(word)}{meant(word, _KNOWN)}")
+    return REFUSED_ACTIONS.get(word.lower(), f"unknown action {quoted(word)}{meant(word, ACTIONS)}")
 
 
 def _with_targets(key: str, place: Place, node: Node, faults: Faults) -> list[tuple[Place, Action]]:
-    kind = _KINDS.get(key)
+    kind = NAMED_ACTIONS.get(key)
     if kind is None:
-        faults.add(place, f"{quoted(key)} takes no name" if key in _KNOWN else _unknown(key))
+        faults.add(place, f"{quoted(key)} takes no name" if key in ACTIONS else _unknown(key))
         return []
     found = []
     for item in node.items if isinstance(node, List) else [node]:
         if not isinstance(item, Text):
             faults.add(item.place, "a name is wanted here")
             continue
-        target = _mailbox(item, faults) if kind is ActionKind.MOVE else _flag(item, faults, system=key != "keyword")
+        is_place = kind in {ActionKind.COPY, ActionKind.MOVE}
+        target = _mailbox(item, faults) if is_place else _flag(item, faults, system=key != "keyword")
         found.append((item.place, Action(kind=kind, target=target)))
     return found
 
@@ -112,8 +100,12 @@ def _flag(item: Text, faults: Faults, *, system: bool) -> str:
 
 def _ordered(found: list[tuple[Place, Action]], faults: Faults) -> tuple[Action, ...]:
     flags: dict[str, Action] = {}
+    copies: dict[str, Action] = {}
     moves: list[Action] = []
     for place, action in found:
+        if action.kind is ActionKind.COPY:
+            copies.setdefault(action.target, action)
+            continue
         if action.kind is ActionKind.MOVE:
             if moves:
                 faults.add(place, "a mail is moved once: two moves here")
@@ -122,4 +114,7 @@ def _ordered(found: list[tuple[Place, Action]], faults: Faults) -> tuple[Action,
         earlier = flags.setdefault(action.target.lower(), action)
         if earlier.kind is not action.kind:
             faults.add(place, f"{quoted(action.target)} is both set and removed here")
-    return (*flags.values(), *moves[:1])
+    for place, action in found:
+        if action.kind is ActionKind.MOVE and action.target in copies:
+            faults.add(place, f"a mail that is moved to {quoted(action.target)} needs no copy there")
+    return (*flags.values(), *copies.values(), *moves[:1])

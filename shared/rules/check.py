@@ -1,28 +1,20 @@
 """The tests that rules carry: a rule set whose tests fail is not pushed."""
 
-import datetime as dt
-import re
-
-from shared.records import StoredEmail
+from shared.rules.decide import decide
+from shared.rules.described_mail import TEST_TIME, read_test_mail
 from shared.rules.faults import Fault, Faults, quoted, raise_faults
-from shared.rules.operators import read_bytes, read_seconds
-from shared.rules.rule_set import Rule, RuleSet, RuleTest
-from shared.rules.tree import List, Map, Node, Text
+from shared.rules.model import Action, Decision
+from shared.rules.questions import Truth
+from shared.rules.rule import Rule, RuleTest
+from shared.rules.rule_set import RuleSet
 from shared.rules.truth import NOT_ASKED
 from shared.rules.view import MailView
-
-TEST_TIME = dt.datetime(2026, 1, 15, 12, 0, tzinfo=dt.UTC)
-_FIELD_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-_TEST_SIZE = 4_096
+from shared.status import Status
 
 
 def run_rule_tests(rule_set: RuleSet) -> list[Fault]:
     """Run every rule's own tests; return a fault for each that fails."""
-    found: list[Fault] = []
-    for rule in rule_set.rules:
-        for test in rule.tests:
-            found.extend(_run(rule_set, rule, test))
-    return found
+    return [fault for rule in rule_set.rules for test in rule.tests for fault in _run(rule_set, rule, test)]
 
 
 def require_rule_tests(rule_set: RuleSet) -> None:
@@ -32,61 +24,45 @@ def require_rule_tests(rule_set: RuleSet) -> None:
 
 def _run(rule_set: RuleSet, rule: Rule, test: RuleTest) -> list[Fault]:
     faults = Faults()
-    email = _mail(test.mail, rule_set.extra_headers, faults)
+    email = read_test_mail(test.mail, rule_set.extra_headers, faults)
     if faults.found:
         return faults.found
-    trace = bytearray([NOT_ASKED]) * len(rule_set.conditions)
-    truth = rule.matcher(MailView(email, TEST_TIME), trace)
-    if truth is test.matches:
-        return []
+    if test.matches is not None:
+        trace = bytearray([NOT_ASKED]) * len(rule_set.conditions)
+        truth = rule.matcher(MailView(email, TEST_TIME), trace)
+        if truth is not test.matches:
+            faults.add(test.place, _unlike(rule_set, rule, truth, trace))
+    if test.category is None and test.actions is None and test.uncertain is None:
+        return faults.found
+    for text in _differences(test, decide(rule_set, email, TEST_TIME)):
+        faults.add(test.place, text)
+    return faults.found
+
+
+def _unlike(rule_set: RuleSet, rule: Rule, truth: Truth, trace: bytearray) -> str:
     asked = [
         f"line {info.line} {info.text}: {'true' if said == 't' else 'false'}"
         for info, said in zip(rule_set.conditions, trace.decode("ascii"), strict=True)
         if said in "tf"
     ]
-    wanted = "should match and does not" if test.matches else "should not match and does"
-    return [Fault(place=test.place, text=f"rule {quoted(rule.name)} {wanted} ({'; '.join(asked)})")]
+    wanted = "should not match and does" if truth else "should match and does not"
+    return f"rule {quoted(rule.name)} {wanted} ({'; '.join(asked)})"
 
 
-def _mail(node: Node, extra_headers: tuple[str, ...], faults: Faults) -> StoredEmail:
-    """Return the mail a test describes: header fields by name, and mailbox, account, flags, size, age."""
-    if not isinstance(node, Map):
-        faults.add(node.place, "mail is a map, such as {from: noreply@github.com}")
-        node = Map(node.place)
-    headers: dict[str, list[str]] = {name: [] for name in extra_headers}
-    ours: dict[str, list[str]] = {}
-    for key, value in node.items.items():
-        texts = _texts(value, faults)
-        if key in {"mailbox", "account", "flags", "size", "age"}:
-            ours[key] = texts
-        elif _FIELD_NAME.fullmatch(key):
-            headers[key.lower()] = texts
-        else:
-            faults.add(node.keys[key], f"{quoted(key)} is no header field")
-    return StoredEmail(
-        id=0,
-        account=" ".join(ours.get("account", ["test"])),
-        mailbox=" ".join(ours.get("mailbox", ["INBOX"])),
-        flags=frozenset(ours.get("flags", [])),
-        internaldate=TEST_TIME - dt.timedelta(seconds=_quantity("age", ours, node, faults)),
-        size=_quantity("size", ours, node, faults),
-        headers=headers,
-    )
+def _differences(test: RuleTest, decision: Decision) -> list[str]:
+    """Say where the decision of the whole rule set is not the expected one, and who decided."""
+    found = []
+    is_uncertain = decision.status is Status.UNCERTAIN
+    if test.uncertain is not None and test.uncertain is not is_uncertain:
+        found.append(f"should {'' if test.uncertain else 'not '}be uncertain ({decision.reason})")
+    if test.category is not None and test.category != decision.category:
+        was = "none" if decision.category is None else quoted(decision.category)
+        found.append(f"the category should be {quoted(test.category)} and is {was} ({decision.reason})")
+    if test.actions is not None and (is_uncertain or set(test.actions) != set(decision.actions)):
+        was = "undecided" if is_uncertain else _shown(decision.actions)
+        found.append(f"then should be {_shown(test.actions)} and is {was} ({decision.reason})")
+    return found
 
 
-def _quantity(key: str, ours: dict[str, list[str]], node: Map, faults: Faults) -> int:
-    if key not in ours:
-        return _TEST_SIZE if key == "size" else 0
-    try:
-        return (read_bytes if key == "size" else read_seconds)(" ".join(ours[key]))
-    except ValueError as error:
-        faults.add(node.items[key].place, str(error))
-        return 0
-
-
-def _texts(node: Node, faults: Faults) -> list[str]:
-    items = node.items if isinstance(node, List) else [node]
-    for item in items:
-        if not isinstance(item, Text):
-            faults.add(item.place, "a text is wanted here, or a list of texts")
-    return [item.value for item in items if isinstance(item, Text)]
+def _shown(actions: tuple[Action, ...]) -> str:
+    return ", ".join(f"{one.kind} {one.target}" for one in actions) or "nothing"

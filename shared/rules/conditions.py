@@ -1,42 +1,49 @@
-"""`when:` in YAML -> a matcher. Each condition (a leaf) gets its place in the decision's trace."""
+"""`when:` in YAML -> an expression. Each condition (a leaf) gets its place in the decision's trace."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.rules import operators
+from shared.rules.attachments import read_attachment
+from shared.rules.comparisons import read_comparisons
+from shared.rules.expression import AllOf, AnyOf, Expression, Leaf, Not
 from shared.rules.faults import Faults, Place, meant, quoted
-from shared.rules.rule_set import ConditionInfo
+from shared.rules.language import (
+    ADDRESS_OPERATORS,
+    ALWAYS,
+    CONDITIONS,
+    FLAG_CONDITIONS,
+    HEADER_KEYS,
+    IN,
+    LOGIC,
+    MAX_EXTRA_HEADERS,
+    MEANT_CONDITIONS,
+    MEANT_OPERATORS,
+    QUANTITY_CONDITIONS,
+    TEXT_CONDITIONS,
+    TextCondition,
+)
+from shared.rules.questions import (
+    Always,
+    Ask,
+    Exists,
+    Flagged,
+    ListMail,
+    OneOf,
+    Question,
+    ask_text,
+    domains_of,
+    keys_of,
+)
+from shared.rules.rule import ConditionInfo
 from shared.rules.tree import List, Map, Node, Text, read_bool
-from shared.rules.truth import Ask, Matcher, all_of, any_of, leaf, none_of
-from shared.rules.view import ACCOUNT, ADDRESS_FIELDS, FETCHED_HEADERS, MAILBOX, RECIPIENT, MailView, fold
+from shared.rules.values import ValueReader, Values
+from shared.rules.view import ADDRESS_FIELDS, FETCHED_HEADERS, part_of
 
-MAX_VALUE_CHARS = 1_000
-MAX_VALUES = 10_000
-MAX_EXTRA_HEADERS = 50
 _HEADER_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-_BULK = frozenset({"bulk", "list"})
-
-TEXT_FIELDS = {
-    "from": "from",
-    "to": "to",
-    "cc": "cc",
-    "reply-to": "reply-to",
-    "sender": "sender",
-    "recipient": RECIPIENT,
-    "subject": "subject",
-    "list-id": "list-id",
-    "mailbox": MAILBOX,
-    "account": ACCOUNT,
-}
-FLAG_FIELDS = {"seen": "\\seen", "flagged": "\\flagged", "answered": "\\answered"}
-LOGIC = frozenset({"all", "any", "not"})
-NOT_YET = {
-    "body": "body conditions are not available yet",
-    "text": "body conditions are not available yet",
-    "attachment": "attachment conditions are not available yet",
-}
-KNOWN = LOGIC | frozenset(TEXT_FIELDS) | frozenset(FLAG_FIELDS) | {"header", "list-mail", "keyword", "size", "age"}
+_EXAMPLE = "conditions are a map, such as {from: {domain: github.com}}"
+_HEADER_EXAMPLE = "a header condition needs the field's name, such as {name: X-Spam, contains: yes}"
+_AROUND_A_DOMAIN = "*@. "
 
 
 @dataclass(slots=True)
@@ -44,170 +51,170 @@ class ConditionReader:
     """Reads the conditions of a rule set, rule after rule, and counts them."""
 
     faults: Faults
+    values: ValueReader
     rule: str = ""
     conditions: list[ConditionInfo] = field(default_factory=list)
+    asks: list[Ask] = field(default_factory=list)
     headers: set[str] = field(default_factory=set)
 
-    def read(self, node: Node) -> Matcher:
-        """Read a map of conditions: all of them must hold."""
-        return all_of(self._parts(node))
+    def read(self, node: Node) -> Expression:
+        """Read what stands under `when`: a map of conditions that must all hold, or `always`."""
+        if isinstance(node, Text) and node.value.lower() == ALWAYS:
+            return self.leaf(node.place, ALWAYS, Always())
+        return self._group(node)
 
-    def _parts(self, node: Node) -> list[Matcher]:
+    def _group(self, node: Node) -> Expression:
+        return _all(self._parts(node))
+
+    def _parts(self, node: Node) -> list[Expression]:
         if not isinstance(node, Map) or not node.items:
-            self.faults.add(node.place, "conditions are a map, such as {from: {domain: github.com}}")
+            words = isinstance(node, Text) and node.value.lower() == ALWAYS
+            self.faults.add(node.place, f'"{ALWAYS}" stands alone, right after when' if words else _EXAMPLE)
             return []
         return [self._condition(key, node.keys[key], value) for key, value in node.items.items()]
 
-    def _condition(self, key: str, place: Place, node: Node) -> Matcher:
+    def _condition(self, key: str, place: Place, node: Node) -> Expression:
         if key in LOGIC:
             return self._logic(key, place, node)
-        if key in TEXT_FIELDS:
-            return self._text(key, TEXT_FIELDS[key], place, node)
+        if key in TEXT_CONDITIONS:
+            return self._text(key, TEXT_CONDITIONS[key], place, node)
         if key == "header":
             return self._header(place, node)
-        if key in {"size", "age"}:
-            return self._quantity(key, place, node)
-        if key in KNOWN:
+        if key == "attachment" or key in QUANTITY_CONDITIONS:
+            return self._asked(key, place, node)
+        if key in CONDITIONS:
             return self._flags(key, place, node)
-        return self._fault(place, NOT_YET.get(key, f"unknown condition {quoted(key)}{meant(key, KNOWN)}"))
+        return self.fault(place, f"unknown condition {quoted(key)}{meant(key, CONDITIONS, MEANT_CONDITIONS)}")
 
-    def _fault(self, place: Place, text: str) -> Matcher:
-        """Note a fault; the matcher only lets reading go on."""
+    def fault(self, place: Place, text: str) -> Expression:
+        """Note a fault; the expression only lets reading go on."""
         self.faults.add(place, text)
-        return any_of([])
+        return AnyOf(())
 
-    def _logic(self, key: str, place: Place, node: Node) -> Matcher:
-        parts = [self._group(item, key) for item in node.items] if isinstance(node, List) else self._parts(node)
+    def leaf(self, place: Place, text: str, question: Question) -> Expression:
+        """Note one condition."""
+        self.asks.append(question.ask())
+        self.conditions.append(
+            ConditionInfo(rule=self.rule, file=place.file, line=place.line, text=text, part=question.part)
+        )
+        return Leaf(len(self.conditions) - 1, question)
+
+    def _logic(self, key: str, place: Place, node: Node) -> Expression:
+        if isinstance(node, List):
+            parts = [self._group_of(item, key) for item in node.items]
+        else:
+            parts = [] if isinstance(node, Map) and not node.items else self._parts(node)
         if not parts:
-            return self._fault(place, f"{quoted(key)} needs at least one condition")
+            return self.fault(place, f"{quoted(key)} needs at least one condition")
         if key == "not":
-            return none_of(parts if isinstance(node, List) else [all_of(parts)])
-        return any_of(parts) if key == "any" else all_of(parts)
+            return Not(AnyOf(tuple(parts)) if isinstance(node, List) else _all(parts))
+        return AnyOf(tuple(parts)) if key == "any" else _all(parts)
 
-    def _group(self, node: Node, key: str) -> Matcher:
-        if isinstance(node, Text):
-            return self._fault(node.place, f"{quoted(key)} holds conditions, such as - {{subject: hello}}")
-        return self.read(node)
+    def _group_of(self, node: Node, key: str) -> Expression:
+        if isinstance(node, Text) and node.value.lower() != ALWAYS:
+            return self.fault(node.place, f"{quoted(key)} holds conditions, such as - {{subject: hello}}")
+        return self._group(node)
 
-    def _leaf(self, place: Place, text: str, ask: Ask) -> Matcher:
-        info = ConditionInfo(rule=self.rule, file=place.file, line=place.line, text=text)
-        self.conditions.append(info)
-        return leaf(len(self.conditions) - 1, ask)
+    def _text(self, shown: str, condition: TextCondition, place: Place, node: Node) -> Expression:
+        self._want(condition.field, place)
+        if not isinstance(node, Map):
+            return self._operator(shown, condition, condition.usual, node.place, node)
+        known = condition.operators
+        if "domain" in node.items and "domain" not in known:
+            self.faults.add(node.keys["domain"], f"{quoted(shown)} has no domain; use ends-with or contains")
+        else:
+            node.refuse_unknown(known, self.faults, f"the condition {quoted(shown)}", MEANT_OPERATORS)
+        asked = [(key, node.keys[key], node.items[key]) for key in node.items if key in known]
+        return self._operators(shown, condition, place, asked) if asked or not node.items else AnyOf(())
 
-    def _text(self, shown: str, name: str, place: Place, node: Node) -> Matcher:
-        if isinstance(node, Map):
-            known = frozenset(operators.TEXT_OPERATORS) | {"exists"}
-            node.refuse_unknown(known, self.faults, f"the condition {quoted(shown)}")
-            asked = [(key, node.keys[key], node.items[key]) for key in node.items if key in known]
-            return self._operators(shown, name, place, asked) if asked or not node.items else any_of([])
-        return self._operators(shown, name, place, [("contains" if name == "subject" else "is", node.place, node)])
-
-    def _operators(self, shown: str, name: str, place: Place, asked: Sequence[tuple[str, Place, Node]]) -> Matcher:
+    def _operators(
+        self, shown: str, condition: TextCondition, place: Place, asked: Sequence[tuple[str, Place, Node]]
+    ) -> Expression:
         if not asked:
-            return self._fault(place, f"{quoted(shown)} needs a text or an operator such as contains")
-        return all_of([self._operator(shown, name, *one) for one in asked])
+            return self.fault(place, f"{quoted(shown)} needs a text or an operator such as contains")
+        return _all([self._operator(shown, condition, *one) for one in asked])
 
-    def _operator(self, shown: str, name: str, operator: str, place: Place, node: Node) -> Matcher:
+    def _operator(self, shown: str, condition: TextCondition, operator: str, place: Place, node: Node) -> Expression:
+        name = condition.field
         if operator == "exists":
-            wanted = read_bool(node, self.faults, "exists")
-            return self._leaf(place, f"{shown} exists {str(wanted).lower()}", operators.ask_exists(name, wanted))
-        values = self._values(node)
-        text = f"{shown} {operator} {', '.join(quoted(value) for value in values[:3])}{', …' if values[3:] else ''}"
-        if name in ADDRESS_FIELDS and operator == "is":
-            self._refuse_bare_domains(node)
-        if operator == "domain" and name not in ADDRESS_FIELDS | {"list-id"}:
-            self.faults.add(place, f"{quoted(shown)} has no domain; use ends-with or contains")
-        try:
-            return self._leaf(place, text, operators.TEXT_OPERATORS[operator](name, values))
-        except ValueError as error:
-            return self._fault(node.place, f"not a usable pattern: {error}")
+            expected = read_bool(node, self.faults, "exists")
+            text = f"{shown} exists {str(expected).lower()}"
+            return self.leaf(place, text, Exists(field=name, expected=expected))
+        values = self.values.read_named(node) if operator == IN else self.values.read(node)
+        text = f"{shown} {values.shown}" if operator == IN else f"{shown} {operator} {values.shown}"
+        if operator == IN:
+            operator = condition.usual
+        if operator == "is" and name in ADDRESS_FIELDS:
+            strict = name in FETCHED_HEADERS or condition.operators is ADDRESS_OPERATORS
+            return self.leaf(place, text, self._addresses(name, values, strict=strict))
+        if operator == "matches" and not self.values.are_patterns(values):
+            return AnyOf(())
+        return self.leaf(place, text, ask_text(name, operator, values.plain))
 
-    def _values(self, node: Node) -> list[str]:
-        items = node.items if isinstance(node, List) else [node]
-        values = []
-        for item in items:
-            if not isinstance(item, Text):
-                self.faults.add(item.place, "a text is wanted here, or a list of texts")
-            elif not fold(item.value).strip():
-                self.faults.add(item.place, "an empty text would match every mail")
-            elif len(item.value) > MAX_VALUE_CHARS:
-                self.faults.add(item.place, f"a text may have {MAX_VALUE_CHARS} characters")
-            else:
-                values.append(item.value)
-        if not items or len(items) > MAX_VALUES:
-            self.faults.add(node.place, f"a list holds 1 to {MAX_VALUES} texts")
-        return values
+    def _addresses(self, name: str, values: Values, *, strict: bool) -> Question:
+        """Return the question for addresses; in a named list an entry without @ is a domain, elsewhere a slip."""
+        domains = [one for one in values.listed if not _is_address(one.value)]
+        for one in domains:
+            if "." not in one.value.strip(_AROUND_A_DOMAIN):
+                self.faults.add(one.place, f"{quoted(one.value)} is neither an address nor a domain")
+        for one in values.direct if strict else ():
+            if not _is_address(one.value):
+                domain = one.value.strip().lstrip(_AROUND_A_DOMAIN)
+                wanted = f"for a domain write {{domain: {domain}}}"
+                self.faults.add(one.place, f"{quoted(one.value.strip())} is no address; {wanted}")
+        addresses = [*values.direct, *(one for one in values.listed if _is_address(one.value))]
+        return OneOf(
+            field=name,
+            keys=keys_of(tuple(one.value for one in addresses)),
+            domains=domains_of(tuple(one.value.strip(_AROUND_A_DOMAIN) for one in domains)),
+        )
 
-    def _refuse_bare_domains(self, node: Node) -> None:
-        for item in node.items if isinstance(node, List) else [node]:
-            value = item.value.strip() if isinstance(item, Text) else ""
-            if value and ("@" not in value or value.startswith(("@", "*"))):
-                domain = value.lstrip("*@.")
-                self.faults.add(item.place, f"{quoted(value)} is no address; for a domain write {{domain: {domain}}}")
-
-    def _header(self, place: Place, node: Node) -> Matcher:
+    def _header(self, place: Place, node: Node) -> Expression:
         if isinstance(node, Text):
             node = Map(place, {"name": node, "exists": Text(place, "true")}, {"name": place, "exists": place})
         if not isinstance(node, Map):
-            return self._fault(place, "a header condition is a map, such as {name: X-Spam, contains: yes}")
-        known = (frozenset(operators.TEXT_OPERATORS) - {"domain"}) | {"name", "exists"}
-        node.refuse_unknown(known, self.faults, 'the condition "header"')
+            return self.fault(place, "a header condition is a map, such as {name: X-Spam, contains: yes}")
+        node.refuse_unknown(HEADER_KEYS, self.faults, 'the condition "header"', MEANT_OPERATORS)
         name = node.text("name", self.faults) or ""
         if not _HEADER_NAME.fullmatch(name):
-            self.faults.add(place, "a header condition needs the field's name, such as {name: X-Spam, contains: yes}")
-        field_name = name.lower()
-        if field_name not in FETCHED_HEADERS and name:
-            self.headers.add(field_name)
-            if len(self.headers) > MAX_EXTRA_HEADERS:
-                self.faults.add(place, f"rules may name {MAX_EXTRA_HEADERS} header fields beyond the usual ones")
-        asked = [(key, node.keys[key], node.items[key]) for key in node.items if key in known - {"name"}]
-        return self._operators(f"header {name}", field_name, place, asked)
+            self.faults.add(place, _HEADER_EXAMPLE)
+        condition = TextCondition(field=name.lower() or "x")
+        self._want(condition.field, place)
+        asked = [(key, node.keys[key], node.items[key]) for key in node.items if key in HEADER_KEYS - {"name"}]
+        return self._operators(f"header {name}", condition, place, asked)
 
-    def _quantity(self, key: str, place: Place, node: Node) -> Matcher:
-        example = "5 MB" if key == "size" else "7d"
-        if not isinstance(node, Map) or not node.items:
-            return self._fault(place, f"{quoted(key)} needs over or under, such as {{over: {example}}}")
-        known = frozenset({"over", "under"})
-        node.refuse_unknown(known, self.faults, f"the condition {quoted(key)}")
-        found = [self._comparison(key, one, node) for one in node.items if one in known]
-        return all_of(found) if found else any_of([])
+    def _want(self, name: str, place: Place) -> None:
+        """Note a header field that has to be fetched beyond those every fetch asks for."""
+        part = part_of(name)
+        if part is None or not part.startswith("header:") or name in self.headers:
+            return
+        self.headers.add(name)
+        if len(self.headers) > MAX_EXTRA_HEADERS:
+            self.faults.add(place, f"rules may name {MAX_EXTRA_HEADERS} header fields beyond the usual ones")
 
-    def _comparison(self, key: str, operator: str, node: Map) -> Matcher:
-        text = node.text(operator, self.faults) or ""
-        try:
-            limit = operators.read_bytes(text) if key == "size" else operators.read_seconds(text)
-        except ValueError as error:
-            self.faults.add(node.items[operator].place, str(error))
-            limit = 0
-        over = operator == "over"
+    def _asked(self, key: str, place: Place, node: Node) -> Expression:
+        if key == "attachment":
+            found = read_attachment(place, node, self.values, self.faults)
+        else:
+            found = read_comparisons(key, place, node, self.faults, shown=key)
+        return _all([self.leaf(one.place, one.text, one.question) for one in found]) if found else AnyOf(())
 
-        def ask(view: MailView) -> bool:
-            found = view.email.size if key == "size" else view.age_s()
-            return found > limit if over else found < limit
-
-        return self._leaf(node.keys[operator], f"{key} {operator} {text}", ask)
-
-    def _flags(self, key: str, place: Place, node: Node) -> Matcher:
+    def _flags(self, key: str, place: Place, node: Node) -> Expression:
         if key == "keyword":
-            wanted = frozenset(value.lower() for value in self._values(node))
-            return self._leaf(place, f"keyword {', '.join(sorted(wanted))}", _ask_flags(wanted, expected=True))
+            values = self.values.read(node)
+            wanted = frozenset(value.lower() for value in values.plain)
+            return self.leaf(place, f"keyword {', '.join(sorted(wanted))}", Flagged(flags=wanted))
         expected = read_bool(node, self.faults, key)
         text = f"{key} {str(expected).lower()}"
         if key == "list-mail":
-            return self._leaf(place, text, lambda view: is_list_mail(view) is expected)
-        return self._leaf(place, text, _ask_flags(frozenset({FLAG_FIELDS[key]}), expected=expected))
+            return self.leaf(place, text, ListMail(expected=expected))
+        return self.leaf(place, text, Flagged(flags=frozenset({FLAG_CONDITIONS[key]}), expected=expected))
 
 
-def _ask_flags(wanted: frozenset[str], *, expected: bool) -> Ask:
-    def ask(view: MailView) -> bool:
-        return any(flag.lower() in wanted for flag in view.email.flags) is expected
-
-    return ask
+def _all(parts: list[Expression]) -> Expression:
+    return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
 
-def is_list_mail(view: MailView) -> bool:
-    """Whether the mail says it is list or bulk mail. That proves nothing good: spam says it too."""
-    headers = view.email.headers
-    if headers.get("list-id") or headers.get("list-unsubscribe"):
-        return True
-    return any(value.strip() in _BULK for value in view.folded("precedence") or ())
+def _is_address(value: str) -> bool:
+    value = value.strip()
+    return "@" in value and not value.startswith(("@", "*"))

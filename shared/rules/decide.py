@@ -1,8 +1,11 @@
 """RuleSet + mail -> Decision. Never raises for any stored mail."""
 
 import datetime as dt
+from collections.abc import Iterable
 
 from shared.records import ActionKind, StoredEmail
+from shared.rules.expression import hangs_on
+from shared.rules.index import RuleIndex
 from shared.rules.model import Action, Decision
 from shared.rules.rule_set import Rule, RuleSet
 from shared.rules.truth import NOT_ASKED
@@ -10,24 +13,32 @@ from shared.rules.view import MailView
 from shared.status import Status
 
 MAX_NAMES_SHOWN = 5
+_PARTS = {"text": "the text", "structure": "the list of attachments"}
 
 
 def decide(rule_set: RuleSet, email: StoredEmail, now: dt.datetime) -> Decision:
     """Return what the first matching rule says; `continue` rules before it add their actions.
 
-    A rule that hangs on a field that was not fetched stops here: a later rule must not take what may be its mail.
+    A rule that hangs on a part that was not fetched stops here: a later rule must not take what may be its mail. The
+    parts it hangs on are then `wanted`, but for those that cannot be had.
     """
+    return decide_with(rule_set, email, now, rule_set.index)
+
+
+def decide_with(rule_set: RuleSet, email: StoredEmail, now: dt.datetime, index: RuleIndex | None) -> Decision:
+    """Decide with an index, or without one by asking rule after rule; the decision and its trace are the same."""
     view = MailView(email, now)
     trace = bytearray([NOT_ASKED]) * len(rule_set.conditions)
     if email.unreadable:  # it has no header that a condition could miss
         return _uncertain("the mail server refuses the header of this mail", trace)
+    rules: Iterable[Rule] = rule_set.rules if index is None else index.candidates(view, trace)
     passed: list[Rule] = []
-    for rule in rule_set.rules:
+    for rule in rules:
         truth = rule.matcher(view, trace)
         if truth is False:
             continue
         if truth is None:
-            return _uncertain(f"rule {rule.name} ({_where(rule)}) needs a field that was not fetched", trace)
+            return _unknown(rule, email.unavailable, trace)
         if rule.continues:
             passed.append(rule)
             continue
@@ -39,6 +50,24 @@ def decide(rule_set: RuleSet, email: StoredEmail, now: dt.datetime) -> Decision:
 
 def _uncertain(reason: str, trace: bytearray) -> Decision:
     return Decision(status=Status.UNCERTAIN, reason=reason, trace=trace.decode("ascii"))
+
+
+def _unknown(rule: Rule, unavailable: frozenset[str], trace: bytearray) -> Decision:
+    parts = hangs_on(rule.expression, trace)
+    wanted = parts - unavailable
+    why = "which was not fetched" if wanted else "which the mail server cannot give"
+    return Decision(
+        status=Status.UNCERTAIN,
+        reason=f"rule {rule.name} ({_where(rule)}) needs {_named(wanted or parts)}, {why}",
+        trace=trace.decode("ascii"),
+        wanted=wanted,
+    )
+
+
+def _named(parts: frozenset[str]) -> str:
+    """Return the parts in words, without the content of the mail."""
+    words = [_PARTS.get(part, part.replace("header:", "the field ", 1)) for part in sorted(parts)]
+    return " and ".join(words[:MAX_NAMES_SHOWN])
 
 
 def _classified(rule: Rule, passed: list[Rule], trace: bytearray) -> Decision:
@@ -69,10 +98,15 @@ def _where(rule: Rule) -> str:
 def _merged(rules: list[Rule]) -> tuple[Action, ...]:
     """Return the actions of several rules: of two moves the first wins, and of two words about one flag."""
     flags: dict[str, Action] = {}
+    copies: dict[str, Action] = {}
     moves: list[Action] = []
     for action in (action for rule in rules for action in rule.actions):
         if action.kind is ActionKind.MOVE:
             moves.append(action)
+        elif action.kind is ActionKind.COPY:
+            copies.setdefault(action.target, action)
         else:
             flags.setdefault(action.target.lower(), action)
-    return (*flags.values(), *moves[:1])
+    move = moves[:1]
+    further = [copy for copy in copies.values() if not move or copy.target != move[0].target]
+    return (*flags.values(), *further, *move)

@@ -1,7 +1,7 @@
 """Faults in rules: each with the place where the person finds it."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from shared.errors import InvalidRules
@@ -66,9 +66,15 @@ def quoted(text: str, limit: int = 60) -> str:
     return '"' + "".join(char if char.isprintable() else "�" for char in shown) + '"'
 
 
-def meant(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean "x"?` for a word that is close to a known one, else what is known."""
+def meant(word: str, known: Iterable[str], others: Mapping[str, str] | None = None) -> str:
+    """Return `; did you mean "x"?` for a word that is close to a known one, else what is known.
+
+    `others`: words of other programs, and ours for them.
+    """
     names = sorted(known)
+    ours = (others or {}).get(word.lower().replace("_", "-"))
+    if ours in names:
+        return f"; did you mean {quoted(ours)}?"
     close = difflib.get_close_matches(word.lower()[:60], names, n=1)
     if close:
         return f"; did you mean {quoted(close[0])}?"

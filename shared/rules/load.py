@@ -2,28 +2,34 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.rules.actions import read_actions
 from shared.rules.conditions import ConditionReader
+from shared.rules.expression import AllOf, in_asking_order
 from shared.rules.faults import Fault, Faults, Place, meant, quoted, raise_faults
+from shared.rules.language import (
+    CATEGORY_KEYS,
+    FILE_KEYS,
+    MAX_CATEGORIES,
+    MAX_DESCRIPTION_CHARS,
+    MAX_LISTS,
+    MAX_RULES,
+    RULE_KEYS,
+    TEST_EXPECTATIONS,
+    TEST_KEYS,
+    VERSION,
+)
 from shared.rules.model import Action
-from shared.rules.rule_set import Category, Rule, RuleSet, RuleTest
-from shared.rules.tree import List, Map, Node, read_bool, read_tree
-from shared.rules.truth import all_of
-
-VERSION = "1"
-MAX_RULES = 10_000
-MAX_CATEGORIES = 500
-MAX_DESCRIPTION_CHARS = 500
+from shared.rules.rule import Category, NamedList, Rule, RuleTest
+from shared.rules.rule_set import RuleSet
+from shared.rules.tree import List, Map, Node, read_tree
+from shared.rules.truth import matcher_of
+from shared.rules.values import ValueReader, read_list
 
 _NAME = re.compile(r"[^\W_][\w.-]{0,79}")
-_FILE_KEYS = frozenset({"version", "categories", "rules"})
-_CATEGORY_KEYS = frozenset({"description", "then"})
-_RULE_KEYS = frozenset({"name", "when", "category", "then", "continue", "tests"})
-_TEST_KEYS = frozenset({"mail", "matches"})
 _FILE_LINE = re.compile(r"^--- # file: (\S.*)\n", re.MULTILINE)
 
 
@@ -67,24 +73,21 @@ class _Loader:
 
     faults: Faults = field(default_factory=Faults)
     categories: dict[str, Category] = field(default_factory=dict)
+    lists: dict[str, NamedList] = field(default_factory=dict)
     waiting: list[Map] = field(default_factory=list)
 
     def read_file(self, root: Node) -> None:
-        """Read one file's categories now; its rules wait until all categories are known."""
+        """Read one file's lists and categories now; its rules wait until all of both are known."""
         if not isinstance(root, Map):
             self.faults.add(root.place, "rules are a map with version, categories and rules")
             return
-        root.refuse_unknown(_FILE_KEYS, self.faults, "the file")
+        root.refuse_unknown(FILE_KEYS, self.faults, "the file")
         version = root.text("version", self.faults)
         if version != VERSION:
             where = root.items["version"].place if "version" in root.items else root.place
             self.faults.add(where, f"version: {VERSION} is wanted here")
-        categories = root.items.get("categories", Map(root.place))
-        if isinstance(categories, Map):
-            for name, node in categories.items.items():
-                self._category(name, categories.keys[name], node)
-        else:
-            self.faults.add(categories.place, "categories are a map of names")
+        self._named(root, "lists", self._list)
+        self._named(root, "categories", self._category)
         rules = root.items.get("rules", List(root.place))
         for node in rules.items if isinstance(rules, List) else [rules]:
             if isinstance(node, Map) and isinstance(rules, List):
@@ -92,8 +95,23 @@ class _Loader:
             else:
                 self.faults.add(node.place, "rules are a list, each rule a map with a name")
 
+    def _named(self, root: Map, key: str, read: Callable[[str, Place, Node], None]) -> None:
+        named = root.items.get(key, Map(root.place))
+        if not isinstance(named, Map):
+            self.faults.add(named.place, f"{key} are a map of names")
+            return
+        for name, node in named.items.items():
+            _check_name(name, named.keys[name], self.faults)
+            read(name, named.keys[name], node)
+
+    def _list(self, name: str, place: Place, node: Node) -> None:
+        if name in self.lists:
+            self.faults.add(place, f"the list {quoted(name)} stands here twice")
+        if len(self.lists) >= MAX_LISTS:
+            self.faults.add(place, f"a rule set may have {MAX_LISTS} lists")
+        self.lists[name] = read_list(name, place, node, self.faults)
+
     def _category(self, name: str, place: Place, node: Node) -> None:
-        _check_name(name, place, self.faults)
         if name in self.categories:
             self.faults.add(place, f"the category {quoted(name)} stands here twice")
         if len(self.categories) >= MAX_CATEGORIES:
@@ -101,18 +119,19 @@ class _Loader:
         if not isinstance(node, Map):
             self.faults.add(node.place, "a category is a map with description and then")
             return
-        node.refuse_unknown(_CATEGORY_KEYS, self.faults, "a category")
+        node.refuse_unknown(CATEGORY_KEYS, self.faults, "a category")
         description = node.text("description", self.faults) or ""
         if len(description) > MAX_DESCRIPTION_CHARS:
             self.faults.add(place, f"a description may have {MAX_DESCRIPTION_CHARS} characters")
         actions = read_actions(node.items["then"], self.faults) if "then" in node.items else ()
-        self.categories[name] = Category(name=name, description=description, actions=actions)
+        self.categories[name] = Category(name=name, description=description, actions=actions, place=place)
 
     def finish(self, text: str) -> RuleSet:
         """Read the waiting rules; return the rule set or raise all faults."""
         if len(self.waiting) > MAX_RULES:
             self.faults.add(self.waiting[MAX_RULES].place, f"a rule set may have {MAX_RULES} rules")
-        reader = ConditionReader(faults=self.faults)
+        values = ValueReader(faults=self.faults, lists=self.lists)
+        reader = ConditionReader(faults=self.faults, values=values)
         rules: list[Rule] = []
         names: set[str] = set()
         for node in self.waiting[:MAX_RULES]:
@@ -123,6 +142,8 @@ class _Loader:
         self.faults.raise_if_any()
         return RuleSet(
             categories=self.categories,
+            lists=self.lists,
+            unused_lists=tuple(name for name in self.lists if name not in values.used),
             rules=tuple(rules),
             conditions=tuple(reader.conditions),
             extra_headers=tuple(sorted(reader.headers)),
@@ -131,19 +152,24 @@ class _Loader:
         )
 
     def _rule(self, node: Map, reader: ConditionReader) -> Rule:
-        node.refuse_unknown(_RULE_KEYS, self.faults, "a rule")
+        node.refuse_unknown(RULE_KEYS, self.faults, "a rule")
         name = node.text("name", self.faults) or ""
         place = node.keys.get("name", node.place)
         _check_name(name, place, self.faults)
         reader.rule = name
         if "when" not in node.items:
             self.faults.add(place, f"the rule {quoted(name)} has no when")
-            return Rule(name=name, place=place, matcher=all_of([]))
+            return Rule(name=name, place=place, expression=AllOf(()), matcher=matcher_of(AllOf(()), ()))
         category, actions = self._effect(node, place)
+        first = len(reader.conditions)
+        expression = in_asking_order(reader.read(node.items["when"]))
         return Rule(
             name=name,
             place=place,
-            matcher=reader.read(node.items["when"]),
+            expression=expression,
+            matcher=matcher_of(expression, reader.asks),
+            first=first,
+            end=len(reader.conditions),
             category=category,
             actions=actions,
             continues=node.flag("continue", self.faults),
@@ -152,15 +178,17 @@ class _Loader:
 
     def _effect(self, node: Map, place: Place) -> tuple[str | None, tuple[Action, ...]]:
         category = node.text("category", self.faults)
-        if category is not None and category not in self.categories:
-            where = node.items["category"].place
-            known = meant(category, self.categories) if self.categories else ""
-            self.faults.add(where, f"there is no category {quoted(category)}{known}")
+        self._know_category(node, category)
         if "then" in node.items:
             return category, read_actions(node.items["then"], self.faults)
         if category is None:
             self.faults.add(place, 'a rule needs a category or a then; to leave mail where it is, write "then: keep"')
         return category, self.categories[category].actions if category in self.categories else ()
+
+    def _know_category(self, node: Map, category: str | None) -> None:
+        if category is not None and category not in self.categories:
+            known = meant(category, self.categories) if self.categories else ""
+            self.faults.add(node.items["category"].place, f"there is no category {quoted(category)}{known}")
 
     def _tests(self, node: Map) -> tuple[RuleTest, ...]:
         tests = node.items.get("tests", List(node.place))
@@ -169,16 +197,26 @@ class _Loader:
             if not isinstance(item, Map) or not isinstance(tests, List):
                 self.faults.add(item.place, "tests are a list of {mail: {…}, matches: true or false}")
                 continue
-            item.refuse_unknown(_TEST_KEYS, self.faults, "a test")
-            mail = item.items.get("mail")
-            if mail is None or "matches" not in item.items:
-                self.faults.add(item.place, "a test needs mail and matches")
+            item.refuse_unknown(TEST_KEYS, self.faults, "a test")
+            if "mail" not in item.items or not TEST_EXPECTATIONS & set(item.items):
+                self.faults.add(item.place, "a test needs mail and matches (or category, then, uncertain)")
                 continue
-            matches = read_bool(item.items["matches"], self.faults, "matches")
-            found.append(RuleTest(place=item.place, mail=mail, matches=matches))
+            found.append(self._test(item))
         return tuple(found)
+
+    def _test(self, item: Map) -> RuleTest:
+        category = item.text("category", self.faults)
+        self._know_category(item, category)
+        return RuleTest(
+            place=item.place,
+            mail=item.items["mail"],
+            matches=item.flag("matches", self.faults) if "matches" in item.items else None,
+            category=category,
+            actions=read_actions(item.items["then"], self.faults) if "then" in item.items else None,
+            uncertain=item.flag("uncertain", self.faults) if "uncertain" in item.items else None,
+        )
 
 
 def _check_name(name: str, place: Place, faults: Faults) -> None:
     if not _NAME.fullmatch(name):
-        faults.add(place, f"{quoted(name)} is no name: 1 to 80 letters, digits, - _ . are")
+        faults.add(place, f"{quoted(name)} is no name: a name has 1 to 80 letters, digits, - _ and .")

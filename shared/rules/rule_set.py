@@ -4,51 +4,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from shared.records import ActionKind
-from shared.rules.faults import Place
-from shared.rules.model import Action
-from shared.rules.tree import Node
-from shared.rules.truth import Matcher
+from shared.rules.index import RuleIndex, build_index
+from shared.rules.rule import Category, ConditionInfo, NamedList, Rule, RuleTest
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConditionInfo:
-    """One condition of a rule; its index in RuleSet.conditions is its position in Decision.trace."""
-
-    rule: str
-    file: str
-    line: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Category:
-    """What a mail can be. `description` is for people, and for the LLM."""
-
-    name: str
-    description: str = ""
-    actions: tuple[Action, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleTest:
-    """A rule's own test: a mail in YAML, and whether the rule's conditions hold for it."""
-
-    place: Place
-    mail: Node
-    matches: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """Conditions, and what follows when they hold. `continues`: later rules are asked too."""
-
-    name: str
-    place: Place
-    matcher: Matcher = field(repr=False, compare=False)
-    category: str | None = None
-    actions: tuple[Action, ...] = ()
-    continues: bool = False
-    tests: tuple[RuleTest, ...] = ()
+__all__ = ["Category", "ConditionInfo", "NamedList", "Rule", "RuleSet", "RuleTest"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +18,18 @@ class RuleSet:
     """
 
     categories: dict[str, Category]
+    lists: dict[str, NamedList] = field(default_factory=dict)
+    unused_lists: tuple[str, ...] = ()
     rules: tuple[Rule, ...]
     conditions: tuple[ConditionInfo, ...]
     extra_headers: tuple[str, ...]
     text: str = field(repr=False)
     digest: str
+
+    @cached_property
+    def index(self) -> RuleIndex | None:
+        """What finds the rules a mail may match; None where there are few."""
+        return build_index(self.rules)
 
     @cached_property
     def target_mailboxes(self) -> tuple[str, ...]:

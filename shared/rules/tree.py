@@ -4,6 +4,7 @@ Scalars stay text: what `no`, `1e3` or `2026-01-01` means is for the one who ask
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn, TypeAlias
 
@@ -43,11 +44,13 @@ class Map:
     items: dict[str, "Node"] = field(default_factory=dict)
     keys: dict[str, Place] = field(default_factory=dict)
 
-    def refuse_unknown(self, known: frozenset[str], faults: Faults, what: str) -> None:
-        """Note a fault for each key that is not known here."""
+    def refuse_unknown(
+        self, known: frozenset[str], faults: Faults, what: str, others: Mapping[str, str] | None = None
+    ) -> None:
+        """Note a fault for each key that is not known here; `others`: words of other programs, and ours for them."""
         for key, place in self.keys.items():
             if key not in known:
-                faults.add(place, f"unknown key {quoted(key)} in {what}{meant(key, known)}")
+                faults.add(place, f"unknown key {quoted(key)} in {what}{meant(key, known, others)}")
 
     def text(self, key: str, faults: Faults) -> str | None:
         """Return the text under a key; anything else there is a fault."""
@@ -93,11 +96,24 @@ def read_tree(text: str, file: str, faults: Faults) -> Node | None:
     except _StopReading:
         return None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(file=file, line=mark.line + 1, column=mark.column + 1) if mark else start
-        faults.add(place, f"not readable as YAML: {error.problem or error.context}")
+        _add_unreadable(error, text, start, faults)
         return None
     return builder.root or Map(start)
+
+
+def _add_unreadable(error: yaml.MarkedYAMLError, text: str, start: Place, faults: Faults) -> None:
+    """Note what is not YAML: where something was left open rather than where the file ends; a tab by its name."""
+    mark, opened = error.problem_mark or error.context_mark, error.context_mark
+    problem = str(error.problem or error.context)
+    lines = text.rstrip().split("\n")
+    if mark is not None and mark.line >= len(lines) and opened is not None and opened.line < len(lines):
+        mark, problem = opened, "what starts here has no end: a quote or a bracket is left open"
+    elif mark is not None and lines[min(mark.line, len(lines) - 1)][mark.column : mark.column + 1] == "\t":
+        problem = "a tab stands here; indent with blanks"
+    elif mark is not None and opened is not None and opened.line < mark.line:
+        problem += f", in what starts in line {opened.line + 1}"
+    place = Place(file=start.file, line=mark.line + 1, column=mark.column + 1) if mark else start
+    faults.add(place, f"not readable as YAML: {problem}")
 
 
 class _StopReading(Exception):

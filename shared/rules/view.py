@@ -29,24 +29,34 @@ MAX_DOMAIN_LABELS = 127
 # Soft hyphen, zero-width and bidirectional controls: they hide a word from a rule, not from its reader.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
+_DOTTED_I = "i\u0307"  # what the capital of the Turkish i folds to
+
 MAX_MARKS = 30
 """Combining marks kept in a row (UAX #15 section 13): no script stacks more, and sorting a run takes its square."""
 
 # What a long run of marks looks like without a table of marks; the two letters are marks once normalised.
 _MANY_MARKS = re.compile(rf"(?:[^\w\s\x00-\x7f]|[\uff9e\uff9f]){{{MAX_MARKS + 1},}}")
+_LONG_RUN = re.compile(rf"[^\x00-\x7f][^\x00-\x7f]{{{MAX_MARKS}}}")  # in few texts, and quickly found
 
-RECIPIENT, MAILBOX, ACCOUNT = "@recipient", "@mailbox", "@account"
-"""Fields of ours beside the header's: To and Cc together, where the mail is, whose it is."""
+RECIPIENT, MAILBOX, ACCOUNT, BODY = "@recipient", "@mailbox", "@account", "@body"
+"""Fields of ours beside the header's: To and Cc together, where the mail is, whose it is, its visible text."""
 
-ADDRESS_FIELDS = frozenset({"from", "to", "cc", "reply-to", "sender", RECIPIENT})
+ADDRESS_FIELDS = frozenset({"from", "to", "cc", "bcc", "reply-to", "sender", "delivered-to", RECIPIENT})
 _ALWAYS_KNOWN = frozenset(FETCHED_HEADERS)
+
+
+def part_of(field: str) -> str | None:
+    """Return the part of a mail that a field is in, None for what every fetch brings."""
+    if field == BODY:
+        return "text"
+    return None if field in _ALWAYS_KNOWN or field.startswith("@") else f"header:{field}"
 
 
 def fold(text: str) -> str:
     """Return text for comparison: compatibility-normalised (NFKC) and without case."""
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", normalised(text).casefold())
+    return unicodedata.normalize("NFKC", normalised(text).casefold()).replace(_DOTTED_I, "i")
 
 
 def normalised(text: str) -> str:
@@ -56,8 +66,33 @@ def normalised(text: str) -> str:
     """
     if text.isascii():
         return text
+    if _is_latin_1(text):  # most other mail: no mark, and one character that cannot be seen
+        return unicodedata.normalize("NFKC", text.replace("\u00ad", ""))
     seen = _INVISIBLE.sub("", text.encode("utf-8", "replace").decode("utf-8"))
-    return unicodedata.normalize("NFKC", _MANY_MARKS.sub(_without_too_many, seen))
+    if _LONG_RUN.search(seen) is not None:
+        seen = _MANY_MARKS.sub(_without_too_many, seen)
+    return unicodedata.normalize("NFKC", seen)
+
+
+def _is_latin_1(text: str) -> bool:
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def on_one_line(text: str) -> str:
+    """Return text with one blank wherever it has blanks, tabs or line ends."""
+    for end in "\n\r\t":
+        text = text.replace(end, " ")
+    while "  " in text:
+        text = text.replace("  ", " ")
+    return text
+
+
+def _folded_body(text: str) -> str:
+    return on_one_line(fold(text))  # where a line ends is the mail program's choice, not the writer's
 
 
 def _without_too_many(run: re.Match[str]) -> str:
@@ -96,7 +131,11 @@ class MailView:
         """Return a field's values, folded."""
         if field not in self._folded:
             values = self._values(field)
-            self._folded[field] = None if values is None else [fold(value) for value in values]
+            if values is not None:
+                values = (
+                    [fold(value) for value in values] if field != BODY else [_folded_body(value) for value in values]
+                )
+            self._folded[field] = values
         return self._folded[field]
 
     def keys(self, field: str) -> list[str] | None:
@@ -122,25 +161,35 @@ class MailView:
             )
         return self._domain_sets[field]
 
+    def tags(self, field: str) -> set[str] | None:
+        """Return the tags of an address field: `shop` of `me+shop@home.example` (RFC 5233 calls it the detail)."""
+        keys = self.keys(field)
+        return None if keys is None else {key.rpartition("@")[0].partition("+")[2] for key in keys}
+
     def _find_keys(self, field: str) -> list[str] | None:
         if field in ADDRESS_FIELDS:
-            return [fold(one.address) for one in addresses(self._values(field) or ()) if one.address]
+            fields = self._values(field)
+            return None if fields is None else [fold(one.address) for one in addresses(fields) if one.address]
         values = self.folded(field)
         if values is None or field != "list-id":
             return values
         return [value.rpartition("<")[2].partition(">")[0].strip() for value in values]
 
     def _values(self, field: str) -> list[str] | None:
-        if field == RECIPIENT:
-            return [*self.email.headers.get("to", ()), *self.email.headers.get("cc", ())]
-        if field == MAILBOX:
-            return [self.email.mailbox]
-        if field == ACCOUNT:
-            return [self.email.account]
+        if field.startswith("@"):
+            return self._our_values(field)
         values = self.email.headers.get(field)
         if values is None:
             return [] if field in _ALWAYS_KNOWN else None
-        return list(values)
+        return values
+
+    def _our_values(self, field: str) -> list[str] | None:
+        email = self.email
+        if field == RECIPIENT:
+            return [*email.headers.get("to", ()), *email.headers.get("cc", ())]
+        if field == BODY:
+            return None if email.text is None else [] if not email.text.strip() else [email.text]
+        return [email.mailbox if field == MAILBOX else email.account]
 
     def age_s(self) -> float:
         """Return the seconds since INTERNALDATE; naive times are UTC."""

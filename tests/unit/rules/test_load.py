@@ -75,6 +75,41 @@ def test_a_rule_set_knows_its_parts():
     assert (("x-spam",), ("News", "\\Archive")) == (rules.extra_headers, rules.target_mailboxes)
 
 
+def test_lists_of_all_files_are_known_to_all_rules(tmp_path):
+    """A list may stand in another file than the rules that name it, and stands for its texts in any condition."""
+
+    (tmp_path / "a.yml").write_text(
+        "version: 1\nrules:\n- name: a\n  then: keep\n  when:\n    any:\n"
+        "    - from: {in: friends}\n    - subject: {in: [words]}\n    - to: {domain: [z.example, {in: words}]}\n"
+        "    - keyword: {in: words}\n    - attachment: {in: words}\n"
+    )
+    (tmp_path / "b.yml").write_text("version: 1\nlists: {friends: [a@b.example, c.example], words: one}\n")
+
+    rules = load_rule_files([tmp_path / "a.yml", tmp_path / "b.yml"])
+
+    assert [
+        'from in "friends"',
+        'subject in "words"',
+        'to domain "z.example", in "words"',
+        "keyword one",
+        'attachment name in "words"',
+    ] == [info.text for info in rules.conditions]
+    assert ((), {"friends", "words"}) == (rules.unused_lists, set(rules.lists))
+
+
+def test_what_a_field_costs_is_known():
+    """Each condition says which part of a mail it asks; header fields that are not usual are fetched with each mail."""
+
+    rules = load_rules(
+        rule("{bcc: a@b.example, delivered-to: a@b.example, from: a@b.example, body: x, attachment: x, header: X-A}")
+    )
+
+    assert ["header:bcc", "header:delivered-to", None, "text", "structure", "header:x-a"] == [
+        info.part for info in rules.conditions
+    ]
+    assert ("bcc", "delivered-to", "x-a") == rules.extra_headers
+
+
 def test_the_digest_is_of_what_counts():
     """Line ends and blanks at line ends change nothing; a word does."""
 
@@ -131,17 +166,22 @@ def test_faults_name_their_file(tmp_path):
         ("version: 1\nrulez: []\n", 'rules:2:1: unknown key "rulez" in the file; did you mean "rules"?'),
         ("version: 1\nversion: 1\n", 'rules:2:1: "version" stands here twice'),
         ("a: [", "rules:2:1: not readable as YAML"),
+        ("a: [b", "rules:1:4: not readable as YAML: what starts here has no end"),
         ("&x a: *x", "rules:1:1: tags (!x) and anchors (&x) are not allowed in rules"),
         ("a: !!python/object:os.system x", "rules:1:4: tags (!x) and anchors (&x) are not allowed in rules"),
         ("a: 1\n---\nb: 2\n", "rules:2:1: only one YAML document per file"),
         ("[" * 100, "rules:1:41: nested too deeply"),
         ("a\x00b", "rules:1:2: a character that YAML does not allow"),
         ("? [a]\n: b\n", "rules:1:3: a key must be a single text"),
-        (rule(when="{body: x}"), "rules:4:10: body conditions are not available yet"),
+        (rule(when="{text: x}"), 'rules:4:10: unknown condition "text"; did you mean "body"?'),
         (rule(when="{form: x}"), 'rules:4:10: unknown condition "form"; did you mean "from"?'),
         (
             rule(when="{from: b.example}"),
             'rules:4:16: "b.example" is no address; for a domain write {domain: b.example}',
+        ),
+        (
+            rule(when="{header: {name: From, is: b.example}}"),
+            'rules:4:35: "b.example" is no address; for a domain write {domain: b.example}',
         ),
         (
             rule(when="{subject: {contain: x}}"),
@@ -159,7 +199,8 @@ def test_faults_name_their_file(tmp_path):
         (rule(when="{any: []}"), '"any" needs at least one condition'),
         (rule(when="{}"), "conditions are a map"),
         (rule(then="delete"), 'there is no delete; "trash" moves to the Trash mailbox'),
-        (rule(then="{copy: X}"), "copy is not available yet"),
+        (rule(then="[{copy: X}, {move: X}]"), 'a mail that is moved to "X" needs no copy there'),
+        (rule(then="[{copy: [X, a*]}]"), 'a mailbox name holds no "*" or "%"'),
         (rule(then="[{move: A}, archive]"), "rules:5:21: a mail is moved once: two moves here"),
         (rule(then="[keep, read]"), '"keep" stands alone'),
         (rule(then="[read, unread]"), '"\\Seen" is both set and removed here'),
@@ -184,12 +225,37 @@ def test_faults_say_where_and_what(text, fault):
     assert fault in faults(text)[0]
 
 
+def test_a_field_named_as_a_header_is_compared_with_any_text():
+    """Rule sets that were pushed before Bcc and Delivered-To were conditions of their own still load."""
+
+    assert () == load_rules(rule("{header: {name: Delivered-To, is: me}}")).rules[0].actions
+
+
 def test_extra_headers_are_bounded():
     """Every field a rule names is asked for with every mail: the fetch command must stay short."""
 
     names = ", ".join(f"{{header: X-{number}}}" for number in range(51))
 
     assert ["rules:4:807: rules may name 50 header fields beyond the usual ones"] == faults(rule(f"{{any: [{names}]}}"))
+
+
+def test_one_list_in_many_rules_stays_bounded():
+    """A long list is not copied without end: what all conditions compare with is counted."""
+
+    texts = ", ".join(f"a{number}@b.example" for number in range(10_000))
+    rules = "".join(f"- {{name: r{number}, when: {{to: {{in: l}}}}, then: keep}}\n" for number in range(60))
+
+    assert ["rules:54:31: the conditions of a rule set compare with at most 500000 texts in all"] == faults(
+        f"version: 1\nlists: {{l: [{texts}]}}\nrules:\n{rules}"
+    )
+
+
+def test_patterns_that_are_huge_together_are_refused():
+    """What takes minutes to compile is found out in seconds."""
+
+    patterns = ", ".join(f"'x{number}\\pL{{90}}'" for number in range(1000))
+
+    assert "too large together" in faults(rule(f"{{subject: {{matches: [{patterns}]}}}}"))[0]
 
 
 def test_all_faults_are_shown_in_the_order_of_their_lines():
@@ -212,6 +278,41 @@ def test_actions_are_flags_first_and_the_move_last():
         Action(kind=ActionKind.UNFLAG, target="$C"),
         Action(kind=ActionKind.MOVE, target="a/b"),
     ) == actions
+
+
+VALID = (
+    "\n".join(path.read_text(encoding="utf-8") for path in SHIPPED[1:])
+    + """
+lists: {friends: [anna@family.example, family.example]}
+"""
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """A valid rule file with a few pieces of it cut out, doubled, moved or written over."""
+    text = VALID
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(text)))
+        end = min(len(text), at + draw(st.integers(0, 30)))
+        piece = draw(
+            st.sampled_from(["", text[at:end] * 2, "\n", "\t", ": ", "- ", "{", "]", "'", "in: ", "\x00", "é"])
+        )
+        text = text[:at] + piece + text[end:]
+    return text
+
+
+@settings(deadline=None)
+@given(mutated())
+def test_a_rule_file_with_slips_is_loaded_or_refused(text):
+    """What is nearly a rule file is a rule set, whose tests run, or InvalidRules with places."""
+
+    try:
+        faults_of_tests = run_rule_tests(load_rules(text))
+    except InvalidRules as error:
+        assert all(re.match(r"rules:\d+:\d+: .|and \d+ more faults", line) for line in error.detail.split("\n"))
+    else:
+        assert all(fault.place.line > 0 for fault in faults_of_tests)
 
 
 @settings(deadline=None)

@@ -17,7 +17,15 @@ def test_the_rules_know_what_every_fetch_asks_for():
 
 @pytest.mark.parametrize(
     ("text", "folded"),
-    [("HeLLo", "hello"), ("STRASSE", "strasse"), ("Straße", "strasse"), ("É", "é"), ("ﬁn", "fin"), ("\ud800x", "?x")],
+    [
+        ("HeLLo", "hello"),
+        ("STRASSE", "strasse"),
+        ("Straße", "strasse"),
+        ("É", "é"),
+        ("ﬁn", "fin"),
+        ("\ud800x", "?x"),
+        ("İŞ", "iş"),
+    ],
 )
 def test_folding_forgets_case_and_compatibility_forms(text, folded):
     """Two spellings of one word compare equal."""
@@ -46,3 +54,12 @@ def test_what_people_write_is_not_cut(text):
     """Long runs of symbols, and as many marks as any script stacks, are only normalised."""
 
     assert unicodedata.normalize("NFKC", text) == normalised(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["caf\u00e9 \u00ad\u00bd \u00aa", "caf\u00e9 \u200b\u2019", "\u00e9" * 40, "e\u0301" * 40, "日本" * 40]
+)
+def test_the_quick_ways_lead_to_the_same_place(text):
+    """Latin-1 text and short runs of marks are normalised as any other text is."""
+
+    assert unicodedata.normalize("NFKC", text.replace("\u00ad", "").replace("\u200b", "")) == normalised(text)
