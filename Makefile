@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help venv demo test test-debian lint bench clean
+.PHONY: help venv demo test test-debian lint bench eval golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,6 +26,12 @@ lint: venv ## Check style, types and the direction of imports
 
 bench: venv ## Measure against imapfilter; rows go to build/bench/
 	@$(BIN)/python -m scripts.bench
+
+eval: venv ## Say how often rules/default.yml is right on the test mail in TEST_MAIL_DIR; figures go to build/eval/
+	@$(BIN)/python -m scripts.eval
+
+golden: venv ## Rewrite what is read in the mails of tests/mail: read the diff before it is committed
+	@$(BIN)/python -m tests.unit.mail.test_golden
 
 clean: ## Remove what the other targets made, but neither .venv nor var/
 	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
