@@ -73,6 +73,7 @@ BOUNDS = {
     "chain_regex_cold": Bound(ratio=1.0, commands=MAX_COMMANDS),
     "chain_idle": Bound(ratio=3.0, commands=5),
     "rss_20k": Bound(ratio=1.1, rss_mb=150.0),
+    "rules_500": Bound(ratio=1.5),
 }
 
 

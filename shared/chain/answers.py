@@ -21,7 +21,7 @@ COUNT_NAMES = (
 )
 """The counts every summary has, in this order; others follow where they say something."""
 
-NOTED = ("held", "capped", "missing_mailboxes", "left_alone")
+NOTED = ("held", "capped", "missing_mailboxes", "left_alone", "copies_left")
 """The counts that say what is not as usual; a summary has those that are not zero."""
 
 

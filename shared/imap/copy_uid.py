@@ -1,11 +1,12 @@
 """COPYUID (RFC 4315): which new UID each copied or moved mail has."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from shared.imap import uid_set
 from shared.imap.faults import slow_down
-from shared.imap.wire import CONDITION, Answer
+from shared.imap.wire import CONDITION, Answer, Command, Part
 from shared.records import CopyAnswer
 
 COPYUID = re.compile(rb"COPYUID (\d{1,10}) (\S+) (\S+)", re.I)
@@ -18,9 +19,16 @@ class CopyUids:
     MOVE before the tagged OK of this one. That needs sets without a common UID; else nothing is believed.
     """
 
-    def __init__(self, asked: Sequence[frozenset[int]]) -> None:
-        self._disjoint = sum(map(len, asked)) == len(frozenset[int]().union(*asked))
+    def __init__(self) -> None:
+        self._asked: set[int] = set()
+        self._disjoint = True
         self._said: list[tuple[int, Mapping[int, int]]] = []
+
+    def expect(self, uids: Iterable[int]) -> None:
+        """Take note of the UIDs of a command that is about to be sent."""
+        asked = set(uids)
+        self._disjoint = self._disjoint and self._asked.isdisjoint(asked)
+        self._asked |= asked
 
     def hear(self, answer: Answer) -> Answer:
         """Take note of the codes in and before `answer`."""
@@ -67,3 +75,26 @@ class CopyUids:
             if answer.state != b"OK" or part.isdisjoint(uids)
         ]
         return CopyAnswer(target_uidvalidity=ours[0][0], uids=uids, error=error, silent=frozenset[int]().union(*silent))
+
+
+def transfer(
+    word: bytes,
+    moves: Iterable[tuple[Sequence[int], Part]],
+    converse: Callable[[Iterator[Command], Callable[[Answer], Answer]], Iterator[Answer]],
+) -> Iterator[CopyAnswer]:
+    """Send UID COPY or UID MOVE for each set, as many commands as its length asks for; yield what became of each."""
+    sets: deque[list[bytes]] = deque()
+    copy_uids = CopyUids()
+
+    def commands() -> Iterator[Command]:
+        for uids, target in moves:
+            copy_uids.expect(uids)
+            sets.append(uid_set.split(uids))
+            yield from [(b"UID", word, uid_range, target) for uid_range in sets[-1]]
+
+    heard: list[Answer] = []
+    for answer in converse(commands(), copy_uids.hear):
+        heard.append(answer)
+        if len(heard) == len(sets[0]):
+            yield copy_uids.copied(heard, sets.popleft())
+            heard = []

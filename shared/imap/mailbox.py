@@ -10,14 +10,15 @@ from shared import clock as process_clock
 from shared.errors import BadAnswer, EmailAgentError, MailServerDown, NotFound
 from shared.imap import answers, names, uid_set
 from shared.imap.connect import Terms, connect
-from shared.imap.copy_uid import CopyUids
+from shared.imap.copy_uid import transfer
 from shared.imap.faults import refusal, slow_down
 from shared.imap.names import Namespace, canonical
+from shared.imap.parts import PartsReader, Wishes
 from shared.imap.pipelining import pipelined
 from shared.imap.reader import MAX_HEADER_BYTES, Chunk, FetchReader, fetch_items, read_flags
 from shared.imap.refused_fetch import ask_in_halves, is_refused
 from shared.imap.wire import Answer, Command, Part, Wire
-from shared.records import Account, CopyAnswer, FetchedMail, Flags, MailboxName, MailboxStatus
+from shared.records import Account, CopyAnswer, FetchedMail, FetchedParts, Flags, MailboxName, MailboxStatus
 
 FETCHES_IN_FLIGHT = 2
 FLAGS_TRIES = 3
@@ -281,6 +282,10 @@ class ImapSession:
         for uid in unreadable:
             chunk.give_up(uid)
 
+    def parts(self, wishes: Wishes) -> dict[int, FetchedParts]:
+        """Fetch the parts wished of each UID; a mail that is gone is absent, a part that cannot be had is None."""
+        return PartsReader(self._wire, self._pipeline, self._existing, self._resume).read(wishes)
+
     def flags(self, uids: Sequence[int]) -> dict[int, Flags]:
         """Return the flags of those of `uids` that exist.
 
@@ -331,8 +336,8 @@ class ImapSession:
             found |= self.flags(sorted(silent))  # Dovecot says nothing of flags that were already so
         return {uid: flags for uid, flags in found.items() if uid not in refused}
 
-    def move(self, moves: Sequence[tuple[Sequence[int], str]]) -> Iterator[CopyAnswer]:
-        """UID MOVE (RFC 6851) each set to its mailbox; all are sent before the first answer is read.
+    def move(self, moves: Iterable[tuple[Sequence[int], str]]) -> Iterator[CopyAnswer]:
+        """UID MOVE (RFC 6851) each set to its mailbox: sent before the next is asked for, all before an answer is read.
 
         Yields one answer per move, in order. Source UIDs absent from `uids` and from `silent` are those that a COPYUID
         of their command leaves out.
@@ -346,18 +351,11 @@ class ImapSession:
         (answer,) = self._transfer(b"COPY", [(uids, target)])
         return answer
 
-    def _transfer(self, word: bytes, moves: Sequence[tuple[Sequence[int], str]]) -> Iterator[CopyAnswer]:
-        asked = [frozenset(uids) for uids, _ in moves]
-        sets = [uid_set.split(uids) for uids, _ in moves]
-        commands = [
-            (b"UID", word, uid_range, self._name(target))
-            for uid_ranges, (_, target) in zip(sets, moves, strict=True)
-            for uid_range in uid_ranges
-        ]
-        copy_uids = CopyUids(asked)
-        conversation = self._pipeline(commands, lambda: copy_uids.hear(self._wire.answer()))
-        for uid_ranges in sets:
-            yield copy_uids.copied([next(conversation) for _ in uid_ranges], uid_ranges)
+    def _transfer(self, word: bytes, moves: Iterable[tuple[Sequence[int], str]]) -> Iterator[CopyAnswer]:
+        def converse(commands: Iterator[Command], hear: Callable[[Answer], Answer]) -> Iterator[Answer]:
+            return self._pipeline(commands, lambda: hear(self._wire.answer()))
+
+        return transfer(word, ((uids, self._name(target)) for uids, target in moves), converse)
 
     def expunge(self, uids: Sequence[int]) -> str | None:
         """UID EXPUNGE exactly these (RFC 4315); return the server's refusal, after which some may be gone.
@@ -385,7 +383,7 @@ class ImapSession:
         finally:
             self.commands = self._wire.commands
 
-    def _pipeline(self, commands: Sequence[Command], read: Callable[[], Answer] | None = None) -> Iterator[Answer]:
+    def _pipeline(self, commands: Iterable[Command], read: Callable[[], Answer] | None = None) -> Iterator[Answer]:
         """Send commands ahead; yield their answers in the order of the commands."""
         self._wire.settle()
         yield from pipelined(commands, self._send, read or self._wire.answer)

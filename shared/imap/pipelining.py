@@ -1,7 +1,7 @@
 """Commands sent ahead of their answers, within a window."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from shared.imap.wire import Answer, Command, Literal
 
@@ -9,20 +9,23 @@ WINDOW_OCTETS = 128 * 1024  # of commands sent ahead: well within socket buffers
 
 
 def pipelined(
-    commands: Sequence[Command], send: Callable[..., list[bytes]], read: Callable[[], Answer]
+    commands: Iterable[Command], send: Callable[[Command], list[bytes]], read: Callable[[], Answer]
 ) -> Iterator[Answer]:
-    """Send commands ahead; yield their answers in the order of the commands, whatever order they come in."""
-    waiting = deque(commands)
+    """Send commands ahead; yield their answers in the order of the commands, whatever order they come in.
+
+    Each command leaves before the next is asked for: while that is made, the server is at work on this one.
+    """
+    waiting = iter(commands if isinstance(commands, Iterator) else tuple(commands))  # their owner may change a list
     sent: deque[tuple[bytes, int]] = deque()
     early: dict[bytes, Answer] = {}
     ahead = 0
-    while waiting or sent:
-        burst: list[Command] = []
-        while waiting and (not (sent or burst) or ahead + _octets(waiting[0]) <= WINDOW_OCTETS):
-            ahead += _octets(waiting[0])
-            burst.append(waiting.popleft())
-        if burst:
-            sent.extend(zip(send(*burst), map(_octets, burst), strict=True))
+    while True:
+        while ahead < WINDOW_OCTETS and (command := next(waiting, None)) is not None:
+            octets = _octets(command)
+            sent.extend((tag, octets) for tag in send(command))
+            ahead += octets
+        if not sent:
+            return
         tag, octets = sent.popleft()
         while tag not in early:
             answer = read()

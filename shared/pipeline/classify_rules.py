@@ -1,4 +1,7 @@
-"""classify-rules: decide fetched mail by the active rules (fetched -> classified | uncertain). Calls nobody."""
+"""classify-rules: decide fetched mail by the active rules (fetched -> classified | uncertain). Calls nobody.
+
+Mail whose decision hangs on a part that was not fetched stays fetched and waits for fetch-batch.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -23,8 +26,9 @@ CAREFUL_MAILS = 100
 def classify_rules(batch: Batch, *, store: Store, limits: Limits, now: Callable[[], datetime]) -> Batch:
     """Claim, decide and record in one transaction per batch, until nothing is left or the deadline comes.
 
-    Counts: claimed, classified, uncertain, failed. Where the worker before us died, each claim is committed before the
-    mail is looked at, so that a mail that kills its worker is found and only it fails.
+    Counts: claimed, classified, uncertain, failed; and wanted, what waits for parts now. Where the worker before us
+    died, each claim is committed before the mail is looked at, so that a mail that kills its worker is found and only
+    it fails.
     """
     started = clock()
     account = store.accounts.get(batch.account)
@@ -42,7 +46,11 @@ def classify_rules(batch: Batch, *, store: Store, limits: Limits, now: Callable[
                 steps.pop(0)
                 continue
             lease = store.leases.renew(lease, limits.claim_timeout_s)
-    more = bool(steps) and store.emails.waiting(account.id)["to_classify"] > 0
+    waiting = store.emails.waiting(account.id)
+    more = bool(steps) and waiting["to_classify"] > 0
+    counts["wanted"] = waiting["wanted"]
+    if run.finished:  # a late or repeated call keeps nobody waiting
+        store.runs.step_aside(run.id)
     return batch.answer("classify-rules", counts, more=more, ms=round((clock() - started) * 1000))
 
 

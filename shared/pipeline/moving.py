@@ -1,7 +1,7 @@
 """Move mails out of the selected mailbox by the best means the server has."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from shared.pipeline.copying import by_copy, can_expunge
 from shared.pipeline.movable import Movable, by_target, filed, forget_gone, look
@@ -11,6 +11,8 @@ from shared.records import ActionStep, CopyAnswer, MailboxStatus
 from shared.status import ActionState
 
 A = ActionState
+MOVED_TOGETHER = 500
+"""Mails in one UID MOVE: while the server moves them we record those before, and commit those after."""
 
 
 def move_all(
@@ -32,14 +34,16 @@ def move_all(
 
 
 def _by_move(at: Visit, movable: Sequence[Movable], flag_steps: Sequence[ActionStep], counts: Counter[str]) -> None:
-    """UID MOVE (RFC 6851), one per target, all sent before the first answer is read, each recorded when it is answered.
+    """UID MOVE (RFC 6851) for part after part: each committed as `sent`, then sent, while the server is at work.
 
-    While we record one, the server is at work on the next.
+    Answers are read once all are sent, and each is recorded while the server does the next.
     """
-    groups = by_target(movable)
-    at.renew()
-    at.store.actions.advance(at.lease, [*flag_steps, *(item.step(A.SENT) for item in movable)])
-    answers = at.session.move([([item.uid for item in group], group[0].target.name) for group in groups])
+    groups = [
+        group[first : first + MOVED_TOGETHER]
+        for group in by_target(movable)
+        for first in range(0, len(group), MOVED_TOGETHER)
+    ]
+    answers = at.session.move(_committed(at, groups, flag_steps))
     missing: list[tuple[Movable, str | None]] = []
     unclear: list[tuple[Movable, str | None]] = []
     for group, answer in zip(groups, answers, strict=True):
@@ -51,6 +55,17 @@ def _by_move(at: Visit, movable: Sequence[Movable], flag_steps: Sequence[ActionS
         missing += [pair for pair in rest if pair[0].uid not in answer.silent]
         unclear += [pair for pair in rest if pair[0].uid in answer.silent]
     look(at, [*forget_gone(at, missing, A.SENT, counts), *unclear], A.SENT, counts)
+
+
+def _committed(
+    at: Visit, groups: Sequence[Sequence[Movable]], flag_steps: Sequence[ActionStep]
+) -> Iterator[tuple[Sequence[int], str]]:
+    """Yield each part's UIDs and target once its steps are committed, the flags' last steps with the first."""
+    for group in groups:
+        at.renew()
+        at.store.actions.advance(at.lease, [*flag_steps, *(item.step(A.SENT) for item in group)])
+        flag_steps = ()
+        yield [item.uid for item in group], group[0].target.name
 
 
 def _record(at: Visit, group: Sequence[Movable], answer: CopyAnswer, counts: Counter[str]) -> None:

@@ -8,19 +8,23 @@ from typing import Protocol
 from shared.records import (
     Account,
     ActionStep,
+    ArrivedParts,
     Checkpoint,
     ClaimedEmail,
     CopyAnswer,
     FetchedMail,
+    FetchedParts,
     Flags,
     Lease,
     MailboxName,
     MailboxStatus,
     NewEmail,
     Outcome,
+    PartsWish,
     Run,
     RunSummary,
     StoredEmail,
+    WishedMailbox,
 )
 from shared.rules.model import Decision
 from shared.rules.rule_set import RuleSet
@@ -63,14 +67,23 @@ class MailSession(Protocol):
     ) -> Iterator[list[FetchedMail]]:
         """Fetch headers chunk by chunk (UIDs), the next chunk already asked for while one is handed out."""
 
+    def parts(self, wishes: Mapping[int, frozenset[str]]) -> dict[int, FetchedParts]:
+        """The parts wished of each UID (`text`: its beginning, `structure`, `header:<name>`), all asked for at once.
+
+        A mail that is gone is absent; a part that the server does not give, or garbles, is None.
+        """
+
     def flags(self, uids: Sequence[int]) -> dict[int, Flags]:
         """Flags of those of `uids` that exist."""
 
     def store_flags(self, uids: Sequence[int], *, add: Flags = ..., remove: Flags = ...) -> dict[int, Flags]:
         """Change flags; return what the server then says of each UID (absent: it said nothing of it)."""
 
-    def move(self, moves: Sequence[tuple[Sequence[int], str]]) -> Iterator[CopyAnswer]:
-        """UID MOVE (RFC 6851) each set to its mailbox; all are sent before the first answer is read."""
+    def move(self, moves: Iterable[tuple[Sequence[int], str]]) -> Iterator[CopyAnswer]:
+        """UID MOVE (RFC 6851) each set to its mailbox, one answer each; no set is empty.
+
+        A set is sent before the next is asked for, and all that fit into a window before the first answer is read.
+        """
 
     def copy(self, uids: Sequence[int], target: str) -> CopyAnswer: ...
 
@@ -100,8 +113,8 @@ class Runs(Protocol):
     def step_aside(self, run: uuid.UUID) -> None:
         """Give the sync lease back without ending the run: its call failed, another run may go first."""
 
-    def close(self, run: uuid.UUID, outcome: str) -> None:
-        """End the run and its lease; what it did is written down once."""
+    def close(self, run: uuid.UUID, outcome: str, summary: RunSummary | None = None) -> None:
+        """End the run and its lease; what it did (`summary`, else counted anew) is written down once."""
 
     def summary(self, run: uuid.UUID) -> RunSummary:
         """What the run did, counted from its events and actions."""
@@ -129,13 +142,13 @@ class Emails(Protocol):
     def checkpoint(self, account_id: int, mailbox: str) -> Checkpoint: ...
 
     def waiting(self, account_id: int) -> Mapping[str, int]:
-        """How many mails are `to_classify` (fetched), `uncertain`, and `to_apply`.
+        """How many mails are `to_classify` (fetched), `wanted` (parts of them, now), `uncertain`, and `to_apply`.
 
         The latter are pending, or in an undo that was begun; 0 unless the account is in apply.
         """
 
     def known_uids(self, account_id: int, mailbox: str, uidvalidity: int, low: int) -> set[int]:
-        """UIDs from `low` on that are the place of a known mail."""
+        """UIDs from `low` on that are the place of a known mail, or a copy that we made."""
 
     def add(
         self, account_id: int, mails: Sequence[NewEmail], checkpoint: Checkpoint, run: uuid.UUID | None = None
@@ -162,7 +175,7 @@ class Emails(Protocol):
     ) -> Mapping[str, int]:
         """Claim up to `limit` fetched mails, decide and record, in ONE transaction.
 
-        Counts mails by their new status, and all of them as `claimed`.
+        Counts mails by their new status, and all of them as `claimed`; those that wait for parts stay fetched.
         """
 
     def claim_careful(self, account_id: int, limit: int, seconds: float, token: uuid.UUID) -> list[StoredEmail]:
@@ -174,6 +187,34 @@ class Emails(Protocol):
     def record_careful(
         self, token: uuid.UUID, decisions: Mapping[int, Decision], rule_set_id: int, run: uuid.UUID | None = None
     ) -> Mapping[str, int]: ...
+
+
+class Parts(Protocol):
+    """Parts that decisions hang on: each is wished once, and then known or unavailable."""
+
+    def tidy(self, account_id: int, run: uuid.UUID | None = None) -> int:
+        """Give up wishes that are hopeless, and return how many; erase excerpts that nobody needs any more."""
+
+    def mailboxes(self, account_id: int) -> Sequence[WishedMailbox]:
+        """The mailboxes that have wishes to try now."""
+
+    def take(self, account_id: int, mailbox: WishedMailbox, limit: int) -> Sequence[PartsWish]:
+        """Take some wishes, newest mail first, and count an attempt of each; empty when there is nothing to try now.
+
+        What is neither put nor given back is tried again later, fewer together, and at last given up.
+        """
+
+    def give_back(self, wishes: Sequence[PartsWish]) -> None:
+        """The attempt does not count."""
+
+    def put(self, arrived: Sequence[ArrivedParts], run: uuid.UUID | None = None) -> None:
+        """Store what came and what cannot be had; StaleClaim if one of these wishes is no more."""
+
+    def postpone(self, account_id: int, mailbox: WishedMailbox) -> None:
+        """Count an attempt of all that can be tried now in a mailbox which cannot be opened."""
+
+    def refuse(self, account_id: int, mailbox: WishedMailbox, why: str, run: uuid.UUID | None = None) -> int:
+        """Nothing can be had of a mailbox, as it was numbered; return how many wishes end."""
 
 
 class RuleSets(Protocol):
@@ -195,6 +236,9 @@ class Actions(Protocol):
 
     def claim_undo(self, account_id: int, run: uuid.UUID | None, lease: Lease) -> list[ClaimedEmail]:
         """Claim what `run` applied, with reverse actions planned; with None, undos that were begun and not finished."""
+
+    def copies_left(self, account_id: int, run: uuid.UUID) -> int:
+        """How many copies `run` made, which no undo takes back: there is no delete."""
 
     def stale(self, account_id: int, lease: Lease) -> list[ClaimedEmail]:
         """Take over mails whose claim ran out (their worker died), with all their unfinished actions."""
@@ -233,6 +277,8 @@ class Store(Protocol):
     def runs(self) -> Runs: ...
     @property
     def emails(self) -> Emails: ...
+    @property
+    def parts(self) -> Parts: ...
     @property
     def rule_sets(self) -> RuleSets: ...
     @property

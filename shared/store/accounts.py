@@ -133,7 +133,7 @@ class Accounts:
 
     def record_success(self, account_id: int) -> None:
         """Note that a sync went well."""
-        with self._database.transaction() as transaction:
+        with self._database.transaction(relaxed=True) as transaction:
             transaction.run("record_success", account_id=account_id)
 
     def record_failure(self, account_id: int, error: str) -> None:

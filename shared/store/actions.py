@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.errors import EmailAgentError, NotFound, StaleClaim
-from shared.records import ActionStep, ClaimedEmail, EmailRef, Lease, Outcome
+from shared.records import ActionStep, ClaimedEmail, Lease, Outcome
 from shared.status import ACTION_TRANSITIONS, FILING_TRANSITIONS, Filing
-from shared.store.arrays import array_literal
+from shared.store.arrays import Kinds, array_literal
 from shared.store.claims import claimed_emails
 from shared.store.database import Database, Transaction
 
@@ -15,7 +15,6 @@ FIRST_DELAY_S = 60.0
 LONGEST_DELAY_S = 3600.0
 CAREFUL_MAILS = 100
 """Mails claimed together for their second attempt: among them may be one that kills its worker."""
-NOWHERE = (None, None, None)
 CLAIMED_EDGES = [
     (was, became)
     for was in (Filing.APPLYING, Filing.APPLIED)
@@ -59,6 +58,11 @@ class Actions:
                 transaction.run("plan_reverse", ids=ids, decision_id=uuid.uuid4())
             return claimed_emails(transaction, lease.token, ids)
 
+    def copies_left(self, account_id: int, run: uuid.UUID) -> int:
+        """Count the copies that a run made and an undo leaves: there is no delete."""
+        with self._database.transaction() as transaction:
+            return int(transaction.value("count_copies_left", account_id=account_id, undone_run=run))
+
     def stale(self, account_id: int, lease: Lease) -> list[ClaimedEmail]:
         """Take over mails whose worker died, with all their unfinished actions; the lease keeps other workers away."""
         with self._database.transaction() as transaction:
@@ -78,7 +82,9 @@ class Actions:
             if not outcomes:
                 return
             rows = _outcome_columns(outcomes)
-            transaction.run("note_mailboxes", ids=rows["ids"], mailboxes=rows["mailboxes"])
+            named = sorted({outcome.ref.mailbox for outcome in outcomes if outcome.ref})
+            if named:
+                transaction.run("note_mailboxes", id=outcomes[0].email_id, mailboxes=named)
             changed = transaction.value(
                 "finish_emails",
                 **rows,
@@ -130,42 +136,54 @@ def _advance(transaction: Transaction, lease: Lease, steps: Sequence[ActionStep]
     for was, became in {(step.was, step.became) for step in steps}:
         if became not in ACTION_TRANSITIONS[was]:
             raise EmailAgentError(f"an action cannot go from {was} to {became}")
-    sources = [_columns_of(step.source) for step in steps]
-    flags = [step.source_flags for step in steps]
-    changed = transaction.value(
-        "advance_actions",
-        lease=lease.name,
-        token=lease.token,
-        ids=array_literal(step.action_id for step in steps),
-        was=array_literal(step.was for step in steps),
-        became=array_literal(step.became for step in steps),
-        source_mailboxes=array_literal(mailbox for mailbox, _, _ in sources),
-        source_uidvalidities=array_literal(uidvalidity for _, uidvalidity, _ in sources),
-        source_uids=array_literal(uid for _, _, uid in sources),
-        source_flags=array_literal(None if each is None else " ".join(sorted(each)) for each in flags),
-        target_mailboxes=array_literal(step.target_mailbox for step in steps),
-        target_uidvalidities=array_literal(step.target_uidvalidity for step in steps),
-        target_uidnexts=array_literal(step.target_uidnext for step in steps),
-        target_uids=array_literal(step.target_uid for step in steps),
-        errors=array_literal(step.error for step in steps),
-    )
+    changed = transaction.value("advance_actions", lease=lease.name, token=lease.token, **_step_columns(steps))
     if changed != len(steps):
         raise StaleClaim
 
 
-def _outcome_columns(outcomes: Sequence[Outcome]) -> dict[str, str]:
-    """Return the outcomes as columns, each with its new place; (None, None, None) leaves the place as it is."""
-    places = [_columns_of(outcome.ref) for outcome in outcomes]
+def _step_columns(steps: Sequence[ActionStep]) -> dict[str, Any]:
+    """Return the steps as columns: one row per action, and one row per kind of step, which many actions share."""
+    kinds = Kinds(_kind_of_step(step) for step in steps)
+    names = (
+        *("was", "became", "source_mailboxes", "source_uidvalidities", "source_flags"),
+        *("target_mailboxes", "target_uidvalidities", "target_uidnexts", "errors"),
+    )
     return {
-        "ids": array_literal(outcome.email_id for outcome in outcomes),
-        "became": array_literal(outcome.became for outcome in outcomes),
-        "why": array_literal(outcome.why for outcome in outcomes),
-        "by": array_literal(outcome.by for outcome in outcomes),
-        "mailboxes": array_literal(mailbox for mailbox, _, _ in places),
-        "uidvalidities": array_literal(uidvalidity for _, uidvalidity, _ in places),
-        "uids": array_literal(uid for _, _, uid in places),
+        "ids": array_literal(step.action_id for step in steps),
+        "kinds": kinds.numbers,
+        "source_uids": array_literal(step.source.uid if step.source else None for step in steps),
+        "target_uids": array_literal(step.target_uid for step in steps),
+        **kinds.columns(names),
     }
 
 
-def _columns_of(ref: EmailRef | None) -> tuple[str | None, int | None, int | None]:
-    return (ref.mailbox, ref.uidvalidity, ref.uid) if ref else NOWHERE
+def _kind_of_step(step: ActionStep) -> tuple[str | int | None, ...]:
+    """Return all of a step but its action and UIDs."""
+    return (
+        step.was,
+        step.became,
+        step.source.mailbox if step.source else None,
+        step.source.uidvalidity if step.source else None,
+        None if step.source_flags is None else " ".join(sorted(step.source_flags)),
+        step.target_mailbox,
+        step.target_uidvalidity,
+        step.target_uidnext,
+        step.error,
+    )
+
+
+def _outcome_columns(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return the outcomes as columns, likewise; a place that is None leaves the place as it is."""
+    kinds = Kinds(_kind_of_outcome(outcome) for outcome in outcomes)
+    return {
+        "ids": array_literal(outcome.email_id for outcome in outcomes),
+        "kinds": kinds.numbers,
+        "uids": array_literal(outcome.ref.uid if outcome.ref else None for outcome in outcomes),
+        **kinds.columns(("became", "why", "by", "mailboxes", "uidvalidities")),
+    }
+
+
+def _kind_of_outcome(outcome: Outcome) -> tuple[str | int | None, ...]:
+    """Return all of an outcome but its mail and UID."""
+    ref = outcome.ref
+    return (outcome.became, outcome.why, outcome.by, ref.mailbox if ref else None, ref.uidvalidity if ref else None)

@@ -1,16 +1,15 @@
 """Arriving mail: a chunk, its events and its checkpoint in one transaction; known mail is never doubled."""
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
 from shared.records import Checkpoint, NewEmail
 from shared.store.arrays import array_literal
 from shared.store.database import Transaction, counts
-
-TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def add_mails(
@@ -44,7 +43,7 @@ def _recognise(transaction: Transaction, where: dict[str, Any]) -> dict[str, int
     relatives = transaction.one("find_relatives", **where) or {}
     if any(relatives.values()):
         transaction.run("drop_known", **where)
-    if relatives.get("unsettled") or relatives.get("filed"):
+    if relatives.get("unsettled") or relatives.get("copied"):
         transaction.run("drop_own_copies", **where)
     if relatives.get("renumbered"):
         numbers["remapped"] = int(transaction.value("remap", **where))
@@ -55,7 +54,7 @@ def _recognise(transaction: Transaction, where: dict[str, Any]) -> dict[str, int
 
 def _copy_line(mail: NewEmail) -> str:
     """Return one line in the text format of COPY; JSON shows control characters escaped, so it has only backslashes."""
-    headers = TO_JSON(mail.headers).replace("\\", "\\\\")
+    headers = orjson.dumps(mail.headers).decode().replace("\\", "\\\\")
     flags, defects = _array(tuple(sorted(mail.flags))), _array(mail.defects)
     return (
         f"{mail.uid}\t{flags}\t{mail.internaldate.isoformat()}\t{mail.size}\t{mail.identity_hash}\t"

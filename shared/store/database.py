@@ -5,9 +5,11 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import orjson
 import psycopg
 from psycopg import errors
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool
 
 from shared.errors import Conflict, DatabaseDown, EmailAgentError, NotFound
@@ -88,6 +90,7 @@ class Database:
             timeout=pool_timeout_s,
             reconnect_timeout=RECONNECT_TIMEOUT_S,
             check=ConnectionPool.check_connection,
+            configure=_read_json_fast,
             open=True,
         )
 
@@ -99,13 +102,19 @@ class Database:
     def transaction(self, *, relaxed: bool = False) -> Iterator[Transaction]:
         """Run one transaction, committed on a clean exit, else rolled back.
 
-        `relaxed`: a crash of the server may forget it (synchronous_commit off). Only for what is read or decided again.
+        `relaxed`: a crash of the server may forget it (synchronous_commit off), unless one that is not relaxed was
+        committed after it: the log is written in order. Only for what is read or decided again, and for leases, under
+        which nothing is done before a claim or a step is committed.
         """
         with our_errors(), self._pool.connection() as connection:
             transaction = Transaction(connection, self._clock() if self._clock else None)
             if relaxed:
                 transaction.run("relax_commit")
             yield transaction
+
+
+def _read_json_fast(connection: Connection) -> None:
+    set_json_loads(orjson.loads, connection)
 
 
 def counts(row: Mapping[str, Any] | None) -> dict[str, int]:

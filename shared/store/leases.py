@@ -39,7 +39,7 @@ class Leases:
     def _take(self, name: str, holder: str, seconds: float) -> Lease:
         token = uuid.uuid4()
         before = clock.now()  # the row expires later than we believe, never earlier
-        with self._database.transaction() as transaction:
+        with self._database.transaction(relaxed=True) as transaction:
             inherited = transaction.value(
                 "take_lease", name=name, holder=holder, token=token, seconds=seconds, grace=self._grace_s
             )
@@ -48,5 +48,5 @@ class Leases:
         return Lease(name=name, token=token, expires_at=before + seconds, inherited=inherited)
 
     def _release(self, lease: Lease) -> None:
-        with self._database.transaction() as transaction:
+        with self._database.transaction(relaxed=True) as transaction:
             transaction.run("release_lease", name=lease.name, token=lease.token)

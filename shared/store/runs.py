@@ -35,7 +35,7 @@ class Runs:
 
     def open(self, account_id: int, run: uuid.UUID, *, dry_run: bool) -> Run:
         """Open or continue a run; LeaseHeld if another run is at work. Once dry, a run stays dry."""
-        with self._database.transaction() as transaction:
+        with self._database.transaction(relaxed=True) as transaction:
             transaction.run("open_run", run=run, account_id=account_id, dry_run=dry_run)
             row = transaction.one("read_run", run=run)
             if row is None or row["account_id"] != account_id:
@@ -47,13 +47,16 @@ class Runs:
 
     def step_aside(self, run: uuid.UUID) -> None:
         """Give the sync lease back without ending the run: its call failed, another run may go first."""
-        with self._database.transaction() as transaction:
+        with self._database.transaction(relaxed=True) as transaction:
             transaction.run("release_sync", run=run)
 
-    def close(self, run: uuid.UUID, outcome: str) -> None:
-        """End the run and its lease; a run that ended before stays as it was written down."""
+    def close(self, run: uuid.UUID, outcome: str, summary: RunSummary | None = None) -> None:
+        """End the run and its lease; a run that ended before stays as it was written down.
+
+        `summary` is what was counted a moment ago; without it, it is counted now.
+        """
         with self._database.transaction() as transaction:
-            summary = _summary(transaction, run)
+            summary = summary or _summary(transaction, run)
             if not transaction.one("close_run", run=run, outcome=outcome, counts=Jsonb(dict(summary.counts))):
                 raise NotFound("there is no such run")
 

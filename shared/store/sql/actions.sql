@@ -30,19 +30,22 @@ ORDER BY id, event.nth;
 -- Claim pending mail of one mailbox, oldest row first: pending -> applying, its decided actions planned. Mail that was
 -- tried before comes first, in small company, and for its last attempt alone: it takes no neighbour down. Nothing is
 -- claimed once the account is no longer in apply, or everything is paused.
-WITH waiting AS (
-    SELECT id, attempts FROM emails
+WITH most AS MATERIALIZED (
+    SELECT max(attempts) AS attempts FROM emails
     WHERE account_id = %(account_id)s
         AND filing = 'pending'
         AND mailbox_id = (SELECT id FROM mailboxes WHERE account_id = %(account_id)s AND name = %(mailbox)s)
         AND (next_attempt_at IS NULL OR next_attempt_at <= coalesce(%(now)s::timestamptz, clock_timestamp()))
         AND (SELECT mode FROM accounts WHERE id = %(account_id)s) = 'apply'
         AND NOT (SELECT paused FROM global_pause)
-), most AS (
-    SELECT max(attempts) AS attempts FROM waiting
 ), free AS (
-    SELECT emails.id FROM emails JOIN waiting ON waiting.id = emails.id JOIN most ON most.attempts = waiting.attempts
-    ORDER BY emails.id
+    SELECT id FROM emails
+    WHERE account_id = %(account_id)s
+        AND filing = 'pending'
+        AND mailbox_id = (SELECT id FROM mailboxes WHERE account_id = %(account_id)s AND name = %(mailbox)s)
+        AND (next_attempt_at IS NULL OR next_attempt_at <= coalesce(%(now)s::timestamptz, clock_timestamp()))
+        AND attempts = (SELECT attempts FROM most)
+    ORDER BY id
     LIMIT (
         SELECT CASE
             WHEN attempts = 0 THEN %(limit)s
@@ -51,7 +54,7 @@ WITH waiting AS (
         END
         FROM most
     )
-    FOR UPDATE OF emails SKIP LOCKED
+    FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE emails
     SET filing = 'applying',
@@ -116,16 +119,17 @@ RETURNING id;
 
 -- advance_actions --
 -- Commit steps of the action log on mail claimed under our lease; a step that sends needs the lease alive.
-WITH step AS (
-    SELECT *
+WITH kind AS MATERIALIZED (
+    SELECT number, was::action_state AS was, became::action_state AS became, became IN ('sent', 'copy_sent') AS begins,
+        became IN ('sent', 'copy_sent', 'expunge_sent') AS sends, source_mailbox, source_uidvalidity,
+        string_to_array(source_flags, ' ') AS source_flags, target_mailbox, target_uidvalidity, target_uidnext, error
     FROM unnest(
-        %(ids)s::bigint[], %(was)s::text[], %(became)s::text[], %(source_mailboxes)s::text[],
-        %(source_uidvalidities)s::bigint[], %(source_uids)s::bigint[], %(source_flags)s::text[],
-        %(target_mailboxes)s::text[], %(target_uidvalidities)s::bigint[], %(target_uidnexts)s::bigint[],
-        %(target_uids)s::bigint[], %(errors)s::text[]
-    ) AS row (
-        id, was, became, source_mailbox, source_uidvalidity, source_uid, source_flags, target_mailbox,
-        target_uidvalidity, target_uidnext, target_uid, error
+        %(was)s::text[], %(became)s::text[], %(source_mailboxes)s::text[], %(source_uidvalidities)s::bigint[],
+        %(source_flags)s::text[], %(target_mailboxes)s::text[], %(target_uidvalidities)s::bigint[],
+        %(target_uidnexts)s::bigint[], %(errors)s::text[]
+    ) WITH ORDINALITY AS row (
+        was, became, source_mailbox, source_uidvalidity, source_flags, target_mailbox, target_uidvalidity,
+        target_uidnext, error, number
     )
 ), alive AS (
     SELECT EXISTS (
@@ -134,69 +138,70 @@ WITH step AS (
     ) AS ours
 ), changed AS (
     UPDATE actions
-    SET state = step.became::action_state,
-        source_mailbox = coalesce(step.source_mailbox, actions.source_mailbox),
-        source_uidvalidity = coalesce(step.source_uidvalidity, actions.source_uidvalidity),
+    SET state = kind.became,
+        source_mailbox = coalesce(kind.source_mailbox, actions.source_mailbox),
+        source_uidvalidity = coalesce(kind.source_uidvalidity, actions.source_uidvalidity),
         source_uid = coalesce(step.source_uid, actions.source_uid),
-        source_flags = coalesce(actions.source_flags, string_to_array(step.source_flags, ' ')),
-        target_mailbox = coalesce(step.target_mailbox, actions.target_mailbox),
-        target_uidvalidity = coalesce(step.target_uidvalidity, actions.target_uidvalidity),
-        target_uidnext = coalesce(step.target_uidnext, actions.target_uidnext),
+        source_flags = coalesce(actions.source_flags, kind.source_flags),
+        target_mailbox = coalesce(kind.target_mailbox, actions.target_mailbox),
+        target_uidvalidity = coalesce(kind.target_uidvalidity, actions.target_uidvalidity),
+        target_uidnext = coalesce(kind.target_uidnext, actions.target_uidnext),
         target_uid = coalesce(step.target_uid, actions.target_uid),
-        error = coalesce(step.error, actions.error),
-        sent_at = CASE
-            WHEN step.became IN ('sent', 'copy_sent') THEN coalesce(%(now)s::timestamptz, clock_timestamp())
-            ELSE actions.sent_at
-        END,
+        error = coalesce(kind.error, actions.error),
+        sent_at = CASE WHEN kind.begins THEN coalesce(%(now)s::timestamptz, clock_timestamp()) ELSE actions.sent_at END,
         changed_at = coalesce(%(now)s::timestamptz, clock_timestamp())
-    FROM step, emails, alive
+    FROM unnest(%(ids)s::bigint[], %(kinds)s::bigint[], %(source_uids)s::bigint[], %(target_uids)s::bigint[])
+        AS step (id, number, source_uid, target_uid)
+    JOIN kind USING (number), emails, alive
     WHERE actions.id = step.id
-        AND actions.state = step.was::action_state
+        AND actions.state = kind.was
         AND emails.id = actions.email_id
         AND emails.claim_token IS NOT DISTINCT FROM %(token)s::uuid
-        AND (alive.ours OR step.became NOT IN ('sent', 'copy_sent', 'expunge_sent'))
+        AND (alive.ours OR NOT kind.sends)
     RETURNING actions.id
 )
 SELECT count(*) FROM changed;
 
 -- note_mailboxes --
--- Note target mailboxes on first sight.
+-- Note the target mailboxes of a mail's account on first sight.
 INSERT INTO mailboxes (account_id, name)
-SELECT DISTINCT emails.account_id, named.mailbox
-FROM unnest(%(ids)s::bigint[], %(mailboxes)s::text[]) AS named (id, mailbox)
-JOIN emails ON emails.id = named.id
-WHERE named.mailbox IS NOT NULL
+SELECT emails.account_id, named.mailbox FROM emails CROSS JOIN unnest(%(mailboxes)s::text[]) AS named (mailbox)
+WHERE emails.id = %(id)s
 ON CONFLICT (account_id, name) DO NOTHING;
 
 -- finish_emails --
 -- Record what became of claimed mail and end the claim; only edges of the state machine, given as pairs, are taken.
 -- What was done for a mail belongs to the run that records it as applied: after a crash not the run that sent it.
 -- Each mail moved uses up one of the moves that the owner of the account approved.
-WITH outcome AS (
-    SELECT *
+WITH kind AS MATERIALIZED (
+    SELECT row.number, row.became::email_filing AS became, row.why, row.by, mailboxes.id AS mailbox_id, row.uidvalidity,
+        ARRAY (
+            SELECT edge.was::email_filing
+            FROM unnest(%(edges_was)s::text[], %(edges_became)s::text[]) AS edge (was, became)
+            WHERE edge.became = row.became
+        ) AS was
     FROM unnest(
-        %(ids)s::bigint[], %(became)s::text[], %(why)s::text[], %(by)s::text[], %(mailboxes)s::text[],
-        %(uidvalidities)s::bigint[], %(uids)s::bigint[]
-    ) AS row (id, became, why, by, mailbox, uidvalidity, uid)
-), edge AS (
-    SELECT * FROM unnest(%(edges_was)s::text[], %(edges_became)s::text[]) AS row (was, became)
+        %(became)s::text[], %(why)s::text[], %(by)s::text[], %(mailboxes)s::text[], %(uidvalidities)s::bigint[]
+    ) WITH ORDINALITY AS row (became, why, by, mailbox, uidvalidity, number)
+    LEFT JOIN mailboxes ON mailboxes.name = row.mailbox
+        AND mailboxes.account_id = (SELECT account_id FROM emails WHERE id = (%(ids)s::bigint[])[1])
 ), mine AS (
-    SELECT emails.id, emails.filing, outcome.became, outcome.why, outcome.by, mailboxes.id AS mailbox_id,
-        outcome.uidvalidity,
-        CASE WHEN other.id IS NULL THEN outcome.uid END AS uid -- a taken place is not ours: then it is unknown
-    FROM outcome
+    SELECT emails.id, emails.filing, kind.became, kind.why, kind.by, kind.mailbox_id, kind.uidvalidity,
+        (
+            SELECT other.id FROM emails AS other -- a taken place is not ours: then it is unknown
+            WHERE other.mailbox_id = kind.mailbox_id
+                AND other.uidvalidity = kind.uidvalidity
+                AND other.uid = outcome.uid
+                AND other.id <> outcome.id
+            LIMIT 1
+        ) IS NULL AS is_free, outcome.uid
+    FROM unnest(%(ids)s::bigint[], %(kinds)s::bigint[], %(uids)s::bigint[]) AS outcome (id, number, uid)
+    JOIN kind USING (number)
     JOIN emails ON emails.id = outcome.id
-    LEFT JOIN mailboxes ON mailboxes.account_id = emails.account_id AND mailboxes.name = outcome.mailbox
-    LEFT JOIN emails AS other ON other.mailbox_id = mailboxes.id
-        AND other.uidvalidity = outcome.uidvalidity
-        AND other.uid = outcome.uid
-        AND other.id <> emails.id
-    WHERE emails.claim_token IS NOT DISTINCT FROM %(token)s::uuid
-        AND (emails.filing::text, outcome.became) IN (SELECT was, became FROM edge)
-    FOR UPDATE OF emails
+    WHERE emails.claim_token IS NOT DISTINCT FROM %(token)s::uuid AND emails.filing = ANY (kind.was)
 ), changed AS (
     UPDATE emails
-    SET filing = mine.became::email_filing,
+    SET filing = mine.became,
         claim_token = NULL,
         claim_expires_at = NULL,
         attempts = CASE
@@ -212,41 +217,30 @@ WITH outcome AS (
         END,
         mailbox_id = coalesce(mine.mailbox_id, emails.mailbox_id),
         uidvalidity = coalesce(mine.uidvalidity, emails.uidvalidity),
-        uid = CASE WHEN mine.mailbox_id IS NULL THEN emails.uid ELSE mine.uid END
+        uid = CASE WHEN mine.mailbox_id IS NULL THEN emails.uid WHEN mine.is_free THEN mine.uid END
     FROM mine
     WHERE emails.id = mine.id AND emails.filing = mine.filing AND emails.claim_token IS NOT DISTINCT FROM %(token)s::uuid
     RETURNING emails.id, emails.account_id, emails.decision_id, mine.filing AS was, mine.became, mine.why, mine.by
 ), logged AS (
     INSERT INTO email_events (email_id, run_id, what, was, became, why, by, at)
-    SELECT id, %(run)s::uuid, 'filing', was::text, became, why, by, coalesce(%(now)s::timestamptz, clock_timestamp())
+    SELECT id, %(run)s::uuid, 'filing', was::text, became::text, why, by,
+        coalesce(%(now)s::timestamptz, clock_timestamp())
     FROM changed
-), owned AS (
-    UPDATE actions SET run_id = %(run)s::uuid
+), done AS MATERIALIZED (
+    SELECT changed.account_id, actions.id, actions.kind, actions.run_id
     FROM changed
+    JOIN actions ON actions.email_id = changed.id AND actions.decision_id = changed.decision_id
     WHERE changed.was = 'applying'
         AND changed.became = 'applied'
-        AND actions.email_id = changed.id
-        AND actions.decision_id = changed.decision_id
         AND actions.undoes IS NULL
         AND actions.state IN ('done', 'done_source_left')
-        AND actions.run_id IS DISTINCT FROM %(run)s::uuid
-), moved AS (
-    SELECT changed.account_id, count(*) AS mails
-    FROM changed
-    WHERE changed.was = 'applying'
-        AND changed.became = 'applied'
-        AND EXISTS (
-            SELECT FROM actions
-            WHERE actions.email_id = changed.id
-                AND actions.decision_id = changed.decision_id
-                AND actions.kind = 'move'
-                AND actions.undoes IS NULL
-                AND actions.state IN ('done', 'done_source_left')
-        )
-    GROUP BY changed.account_id
+), owned AS (
+    UPDATE actions SET run_id = %(run)s::uuid
+    FROM done
+    WHERE actions.id = done.id AND done.run_id IS DISTINCT FROM %(run)s::uuid
 ), used AS (
     UPDATE accounts SET approved_moves = greatest(accounts.approved_moves - moved.mails, 0)
-    FROM moved
+    FROM (SELECT account_id, count(*) AS mails FROM done WHERE kind = 'move' GROUP BY account_id) AS moved
     WHERE accounts.id = moved.account_id AND accounts.approved_moves > 0
 )
 SELECT count(*) FROM changed;

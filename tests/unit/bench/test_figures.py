@@ -14,6 +14,7 @@ NAMES = {
     "chain_regex_cold",
     "chain_idle",
     "rss_20k",
+    "rules_500",
 }
 
 

@@ -1,5 +1,6 @@
 """The order of the calls of one sync."""
 
+import threading
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -188,3 +189,95 @@ def test_a_failed_sync_says_what_it_did_until_then() -> None:
         document["counts"]["fetched"],
         document["error"]["error"],
     )
+
+
+@dataclass
+class SlowFetch(FakeFunctions):
+    """Whose first fetch goes on until the rules were called beside it."""
+
+    rules_called: threading.Event = field(default_factory=threading.Event)
+
+    def call(self, function: str, batch: Batch) -> Answer:
+        if function == "classify-rules":
+            self.rules_called.set()
+        is_first = not self.calls
+        answer = super().call(function, batch)
+        if is_first:
+            assert self.rules_called.wait(30), "nobody called the rules"
+        return answer
+
+
+def test_rules_have_what_is_stored_while_a_fetch_goes_on() -> None:
+    """What was classified beside the fetch is counted, and not classified again after it."""
+    functions = SlowFetch(
+        fetch=[{"counts": {"fetched": 2, "to_classify": 0, "to_apply": 2}}],
+        rules=[{"counts": {"claimed": 2, "classified": 2}}, {}],
+    )
+    work = sync(functions)
+
+    work.run()
+
+    assert ["fetch-batch", "classify-rules"] == functions.order[:2]
+    assert ("apply-actions", 2) == (functions.order[-1], work.totals["classified"])
+
+
+def test_run_closed_by_the_fetch_still_tells_what_was_decided_beside_it() -> None:
+    """The fetch finds nothing left to do and closes the run; the summary comes from one more call."""
+    functions = SlowFetch(
+        fetch=[{"outcome": "done", "counts": {"fetched": 2}}],
+        rules=[{"counts": {"claimed": 2, "classified": 2}}, {}],
+        apply=[{"outcome": "done", "decided_by": {"rule:bills": 2}}],
+    )
+
+    summary = sync(functions).run()
+
+    assert "apply-actions" == functions.order[-1]
+    assert {"rule:bills": 2} == summary.decided_by
+
+
+def test_an_error_of_the_rules_beside_a_fetch_comes_again_after_it() -> None:
+    """It ends no fetch; the rules are called once more when the fetch is done, and may then say it."""
+    functions = SlowFetch(fetch=[NEWS], rules=[None, {}])  # type: ignore[list-item]
+
+    sync(functions).run()
+
+    assert ["fetch-batch", "classify-rules", "classify-rules", "apply-actions"] == functions.order
+
+
+def test_parts_are_fetched_before_mail_is_filed() -> None:
+    """What decisions hang on is fetched and decided, as often as that leads to new wishes; then comes filing."""
+    wanted = [{"counts": {"wanted": 2}}, {"counts": {"wanted": 1}}, {"counts": {"wanted": 0}}]
+    functions = FakeFunctions(fetch=[NEWS, {"counts": {"parts": 2, "to_classify": 2}}], rules=wanted)
+
+    sync(functions).run()
+
+    f, r, a = "fetch-batch", "classify-rules", "apply-actions"
+    assert [f, r, f, r, f, r, a] == functions.order
+    assert [None, 2, 1] == [batch.limit for function, batch in functions.calls if function == f]
+    assert functions.finals == [True, False, False, False, False, False, True]
+
+
+def test_parts_that_were_left_waiting_are_fetched_without_new_mail() -> None:
+    """A wish that outlived its sync is fulfilled by the next, also where nothing is left to classify."""
+    functions = FakeFunctions(fetch=[{"counts": {"wanted": 3}}, {"counts": {"parts": 3, "to_classify": 3}}])
+
+    sync(functions).run()
+
+    assert ["fetch-batch", "fetch-batch", "classify-rules", "apply-actions"] == functions.order
+
+
+def test_parts_do_not_count_as_mail_that_was_read() -> None:
+    """`limit` bounds new mail; a fetch for parts asks for as many as are wanted."""
+    functions = FakeFunctions(
+        fetch=[
+            {"counts": {"fetched": 2, "to_classify": 2}, "more": True},
+            {"counts": {"parts": 2, "to_classify": 2}, "more": True},
+            {"counts": {"fetched": 1, "to_classify": 1}, "more": True},
+        ],
+        rules=[{"counts": {"wanted": 2}}, {}],
+    )
+
+    summary = sync(functions, limit=3).run()
+
+    assert [3, 2, 1] == [batch.limit for function, batch in functions.calls if function == "fetch-batch"]
+    assert "wanted" not in summary.counts

@@ -17,7 +17,7 @@ def test_there_is_no_way_to_expunge_without_uids() -> None:
 
 
 def test_all_moves_are_sent_before_the_first_answer_is_read() -> None:
-    """One write carries every MOVE."""
+    """While the first answer is waited for, the server has every MOVE already."""
     session, fake = session_with(b"* OK [COPYUID 9 1:2 11:12] x\r\nA1 OK\r\n* OK [COPYUID 8 5 21] x\r\nA2 OK\r\n")
     moves = session.move([([2, 1], "Bills"), ([5], "Lists")])
     first = next(moves)
