@@ -8,6 +8,7 @@ from shared.batch import Batch
 from shared.clock import now
 from shared.errors import NotFound
 from shared.mail.fetched import new_email
+from shared.pipeline.fetch_parts import fetch_parts
 from shared.pipeline.fetch_ranges import Chunk, Span, begin, chunks, is_read, is_sparse, unread
 from shared.pipeline.limits import Limits
 from shared.pipeline.ports import OpenMailbox, Store
@@ -20,10 +21,10 @@ SEARCH_SPAN = 100_000
 
 
 def fetch_batch(batch: Batch, *, store: Store, open_mailbox: OpenMailbox, limits: Limits) -> Batch:
-    """Read what is new in each listed mailbox, at most `batch.limit` mails; `more` when some is left.
+    """Fetch parts that decisions hang on, then read what is new in each listed mailbox; `more` when some is left.
 
-    Counts: fetched, returned, remapped, known, and what now waits: to_classify, uncertain, to_apply. A call with
-    `final` closes the run when nothing waits.
+    Both together at most `batch.limit` mails. Counts: fetched, returned, remapped, known, parts, unavailable, and what
+    now waits: to_classify, wanted, uncertain, to_apply. A call with `final` closes the run when nothing waits.
     """
     started = now()
     account = store.accounts.get(batch.account)
@@ -35,7 +36,7 @@ def fetch_batch(batch: Batch, *, store: Store, open_mailbox: OpenMailbox, limits
     with failures_noted(store, account, run):
         counts, more, commands = _read(batch, account, run, store, open_mailbox, limits, started)
         waiting = store.emails.waiting(account.id)
-    idle = not more and not any(waiting[key] for key in ("to_classify", "to_apply"))
+    idle = not more and not any(waiting[key] for key in ("to_classify", "wanted", "to_apply"))
     if run.finished or (batch.final and idle):
         store.runs.close(run.id, "done")
         if not counts["missing_mailboxes"]:
@@ -60,8 +61,10 @@ def _read(
     more = False
     with visit(account, run, store=store, open_mailbox=open_mailbox, limits=limits, started=started) as at:
         settle_stale(at)
+        budget -= fetch_parts(at, counts, budget)
+        more = budget <= 0 or not at.in_time
         extra_headers = store.rule_sets.active()[1].extra_headers
-        checkpoints = [store.emails.checkpoint(account.id, name) for name in names]
+        checkpoints = [] if more else [store.emails.checkpoint(account.id, name) for name in names]
         for checkpoint in _with_news(at, checkpoints):
             left = budget - counts["asked"]
             if left <= 0 or not at.in_time:

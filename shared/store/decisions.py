@@ -15,6 +15,7 @@ from shared.rules.model import Action, Decision
 from shared.status import STATUS_TRANSITIONS, Status
 from shared.store.arrays import array_literal
 from shared.store.database import Transaction
+from shared.store.parts import note_wishes, read_attachments
 
 
 def stored_email(row: DictRow) -> StoredEmail:
@@ -28,6 +29,9 @@ def stored_email(row: DictRow) -> StoredEmail:
         size=row["size"],
         headers=row["headers"],
         unreadable=row["unreadable"],
+        text=row["excerpt"],
+        attachments=read_attachments(row["attachments"]),
+        unavailable=frozenset(row["unavailable_parts"]),
     )
 
 
@@ -39,19 +43,25 @@ def record_decisions(
     rule_set_id: int,
     run: uuid.UUID | None,
 ) -> Mapping[str, int]:
-    """Record decisions on fetched mail claimed by `token` (None: locked by this transaction); counts by new status."""
-    if not decisions:
+    """Record decisions on fetched mail claimed by `token` (None: locked by this transaction); counts by new status.
+
+    What hangs on parts that were not fetched is not recorded yet: the mail waits for them.
+    """
+    waiting = note_wishes(transaction, decisions, token)
+    final = {email_id: each for email_id, each in decisions.items() if email_id not in waiting}
+    if not final:
         return {}
     rows = transaction.all(
         "record_decisions",
-        **_columns(decisions),
+        **_columns(final),
+        decision_id=uuid.uuid4(),
         token=token,
         rule_set_id=rule_set_id,
         run=run,
         by="classify-rules",
     )
     recorded = Counter({row["status"]: row["mails"] for row in rows})
-    if recorded.total() != len(decisions):
+    if recorded.total() != len(final):
         raise StaleClaim
     return recorded
 

@@ -13,6 +13,7 @@ from shared.store.arrivals import add_mails
 from shared.store.database import Database, Transaction, counts
 from shared.store.decisions import record_decisions, stored_email
 from shared.store.history import EmailHistory, read_history
+from shared.store.parts import erase_excerpts
 
 DECIDED_TOGETHER = 1_000
 """Mails recorded in one statement while the next are decided."""
@@ -40,12 +41,12 @@ class Emails:
         )
 
     def waiting(self, account_id: int) -> Mapping[str, int]:
-        """Count mails `to_classify` (fetched), `uncertain`, `to_apply` (pending, undo begun; 0 unless in apply)."""
+        """Count mails `to_classify`, `wanted`, `uncertain`, `to_apply`; see the port."""
         with self._database.transaction() as transaction:
             return counts(transaction.one("count_waiting", account_id=account_id))
 
     def known_uids(self, account_id: int, mailbox: str, uidvalidity: int, low: int) -> set[int]:
-        """Return the UIDs from `low` on that are the place of a known mail."""
+        """Return the UIDs from `low` on that are the place of a known mail, or a copy that we made."""
         with self._database.transaction() as transaction:
             rows = transaction.all(
                 "known_uids", account_id=account_id, mailbox=mailbox, uidvalidity=uidvalidity, low=low
@@ -101,6 +102,7 @@ class Emails:
                     record_decisions, transaction, decisions, token=None, rule_set_id=rule_set_id, run=run
                 )
             tally.update(recorded.result() if recorded else {})
+            erase_excerpts(transaction, account_id)
         return tally
 
     def claim_careful(self, account_id: int, limit: int, seconds: float, token: uuid.UUID) -> list[StoredEmail]:

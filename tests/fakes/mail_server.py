@@ -5,13 +5,25 @@ worker dies there. It is a BaseException, so that no handler of ours can survive
 """
 
 import datetime as dt
+import email
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from shared.errors import NotFound
-from shared.records import Account, CopyAnswer, FetchedMail, Flags, MailboxName, MailboxStatus
+from shared.records import (
+    Account,
+    Attachment,
+    CopyAnswer,
+    FetchedMail,
+    FetchedParts,
+    Flags,
+    MailboxName,
+    MailboxStatus,
+)
+
+MAX_TEXT = 64 * 1024
 
 
 class PowerCut(BaseException):
@@ -46,6 +58,7 @@ class Message:
     internaldate: dt.datetime
     header: bytes
     serial: str
+    body: bytes = b""
 
 
 @dataclass
@@ -75,6 +88,7 @@ class FakeMailServer:
         self.keywords = "all"  # all | no | silent
         self.expunges = True  # else UID EXPUNGE is refused
         self.copies = True  # else COPY is acknowledged and does nothing
+        self.refusal: Callable[[Sequence[int]], str | None] = lambda uids: None  # why COPY of these is answered NO
         self.tells_of: Callable[[int], bool] = lambda uid: True  # the UIDs that COPYUID names
         self.before: dict[str, Callable[[], None]] = {}  # what somebody else does right before a command, once
         self.fuse = Fuse()
@@ -82,9 +96,11 @@ class FakeMailServer:
     def create(self, name: str) -> None:
         self.mailboxes[name] = Mailbox(uidvalidity=next(self.validities))
 
-    def deliver(self, mailbox: str, serial: str, header: bytes, flags: Iterable[str] = (), day: int = 1) -> int:
+    def deliver(
+        self, mailbox: str, serial: str, header: bytes, flags: Iterable[str] = (), day: int = 1, body: bytes = b""
+    ) -> int:
         date = dt.datetime(2026, 1, day, 12, tzinfo=dt.UTC)
-        message = Message(uid=0, flags=frozenset(flags), internaldate=date, header=header, serial=serial)
+        message = Message(uid=0, flags=frozenset(flags), internaldate=date, header=header, serial=serial, body=body)
         return self.mailboxes[mailbox].add(message)
 
     def meanwhile(self, command: str) -> None:
@@ -196,6 +212,13 @@ class FakeSession:
                 for message in found
             ]
 
+    def parts(self, wishes: Mapping[int, frozenset[str]]) -> dict[int, FetchedParts]:
+        self.commands += 1
+        self.server.meanwhile("parts")
+        with self.server.fuse.touch():
+            messages = self._mailbox.messages
+            return {uid: _parts(messages[uid], wished) for uid, wished in wishes.items() if uid in messages}
+
     def flags(self, uids: Sequence[int]) -> dict[int, Flags]:
         self.commands += 1
         messages = self._mailbox.messages
@@ -246,6 +269,8 @@ class FakeSession:
     def copy(self, uids: Sequence[int], target: str) -> CopyAnswer:
         self.commands += 1
         self.server.meanwhile("copy")
+        if (error := self.server.refusal(uids)) is not None:
+            return CopyAnswer(error=error)
         with self.server.fuse.touch():
             copied = self._copy(uids, target)
         return self._answer(target, copied)
@@ -261,3 +286,27 @@ class FakeSession:
                 if uid in self._mailbox.messages and "\\Deleted" in self._mailbox.messages[uid].flags:
                     del self._mailbox.messages[uid]
         return None
+
+
+def _parts(message: Message, wished: frozenset[str]) -> FetchedParts:
+    """Return what was wished of a message, read by the standard library."""
+    named = any(part.startswith("header:") for part in wished)
+    text = message.body if "text" in wished else None
+    return FetchedParts(
+        uid=message.uid,
+        content=None if text is None else message.header,
+        text=None if text is None else text[:MAX_TEXT],
+        text_truncated=text is not None and len(text) > MAX_TEXT,
+        header=message.header if named else None,
+        attachments=_attachments(message.header + message.body) if "structure" in wished else None,
+    )
+
+
+def _attachments(octets: bytes) -> tuple[Attachment, ...]:
+    parts = (part for part in email.message_from_bytes(octets).walk() if part.get_filename())
+    return tuple(
+        Attachment(
+            name=str(part.get_filename()), type=part.get_content_type(), bytes=len(part.get_payload(decode=True) or b"")
+        )
+        for part in parts
+    )

@@ -42,6 +42,13 @@ SELECT
         WHERE account_id = %(account_id)s AND state IN ('sent', 'copy_sent', 'copied', 'expunge_sent')
     ) AS unsettled,
     EXISTS (
+        SELECT FROM actions
+        WHERE account_id = %(account_id)s
+            AND state = 'done_source_left'
+            AND target_mailbox = %(mailbox)s
+            AND target_uidvalidity = %(uidvalidity)s
+    ) AS copied,
+    EXISTS (
         SELECT FROM emails WHERE mailbox_id = %(mailbox_id)s AND uidvalidity < %(uidvalidity)s
     ) OR EXISTS (
         SELECT FROM emails WHERE mailbox_id = %(mailbox_id)s AND uidvalidity > %(uidvalidity)s
@@ -257,19 +264,33 @@ WITH gone AS (
 SELECT count(*) FROM changed;
 
 -- known_uids --
--- List the UIDs of a mailbox, from one on, that are the place of a known mail.
+-- List the UIDs of a mailbox, from one on, that are the place of a known mail, or a copy that we made and recorded.
 SELECT emails.uid
 FROM emails
 JOIN mailboxes ON mailboxes.id = emails.mailbox_id
 WHERE mailboxes.account_id = %(account_id)s
     AND mailboxes.name = %(mailbox)s
     AND emails.uidvalidity = %(uidvalidity)s
-    AND emails.uid >= %(low)s;
+    AND emails.uid >= %(low)s
+UNION ALL
+SELECT target_uid FROM actions
+WHERE account_id = %(account_id)s
+    AND state = 'done_source_left'
+    AND target_mailbox = %(mailbox)s
+    AND target_uidvalidity = %(uidvalidity)s
+    AND target_uid >= %(low)s;
 
 -- count_waiting --
 -- Count what each function has to do for an account.
 SELECT
-    (SELECT count(*) FROM emails WHERE account_id = %(account_id)s AND status = 'fetched') AS to_classify,
+    (SELECT count(*) FROM emails WHERE account_id = %(account_id)s AND status = 'fetched' AND wanted_parts IS NULL)
+        AS to_classify,
+    (
+        SELECT count(*) FROM emails
+        WHERE account_id = %(account_id)s
+            AND wanted_parts IS NOT NULL
+            AND (next_attempt_at IS NULL OR next_attempt_at <= coalesce(%(now)s::timestamptz, clock_timestamp()))
+    ) AS wanted,
     (SELECT count(*) FROM emails WHERE account_id = %(account_id)s AND status = 'uncertain') AS uncertain,
     CASE WHEN (SELECT mode FROM accounts WHERE id = %(account_id)s) = 'apply' THEN (
         SELECT count(*) FROM emails

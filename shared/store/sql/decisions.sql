@@ -1,11 +1,14 @@
 -- lock_fetched --
--- Take fetched mail, newest first, for as long as this transaction lasts; dead claims are left to claim_careful.
+-- Take fetched mail, newest first, for as long as this transaction lasts; dead claims are left to claim_careful, and
+-- mail that waits for parts to fetch-batch.
 SELECT emails.id, accounts.name AS account, mailboxes.name AS mailbox, emails.flags, emails.internaldate, emails.size,
-    emails.headers, 'not-fetchable' = ANY (emails.defects) AS unreadable
+    emails.headers, emails.excerpt, emails.attachments, emails.unavailable_parts,
+    'not-fetchable' = ANY (emails.defects) AS unreadable
 FROM emails
 JOIN accounts ON accounts.id = emails.account_id
 JOIN mailboxes ON mailboxes.id = emails.mailbox_id
-WHERE emails.account_id = %(account_id)s AND emails.status = 'fetched' AND emails.claim_token IS NULL
+WHERE emails.account_id = %(account_id)s AND emails.status = 'fetched' AND emails.wanted_parts IS NULL
+    AND emails.claim_token IS NULL
 ORDER BY emails.internaldate DESC, emails.uid DESC
 LIMIT %(limit)s
 FOR UPDATE OF emails SKIP LOCKED;
@@ -13,16 +16,24 @@ FOR UPDATE OF emails SKIP LOCKED;
 -- record_decisions --
 -- Record decisions: fetched -> classified, uncertain or failed; with it none -> pending or kept. Mail older than what the
 -- account's owner approved is kept, and mail of an older UIDVALIDITY that was not found again (end_remap came before).
-WITH kind AS (
-    SELECT *
+-- Kept mail is filed again, kept -> pending, where nothing happened to it since its owner gave it back to the rules.
+WITH kind AS MATERIALIZED (
+    SELECT status::email_status AS status, category, decided_by, confidence, reason, trace, actions::jsonb AS actions, number
     FROM unnest(
         %(statuses)s::text[], %(categories)s::text[], %(deciders)s::text[], %(confidences)s::double precision[],
         %(reasons)s::text[], %(traces)s::text[], %(actions)s::text[]
     ) WITH ORDINALITY AS row (status, category, decided_by, confidence, reason, trace, actions, number)
 ), decided AS (
-    SELECT mail.id, mail.ms, kind.*,
+    SELECT mail.id, mail.ms, kind.*, emails.filing AS was_filing,
         CASE
             WHEN kind.actions = '[]' THEN 'nothing to do'
+            WHEN emails.filing = 'kept' AND 'reclassify' IS DISTINCT FROM (
+                SELECT why FROM email_events
+                WHERE email_events.email_id = emails.id
+                    AND (what = 'filing' OR (what = 'place' AND why = 'seen at its new place'))
+                ORDER BY email_events.id DESC
+                LIMIT 1
+            ) THEN 'left where its owner wants it'
             WHEN emails.uidvalidity <> mailboxes.uidvalidity AND mailboxes.uid_low = 1
                 THEN 'gone when the mailbox was renumbered'
             WHEN emails.internaldate < accounts.file_since THEN 'older than what was approved'
@@ -34,10 +45,10 @@ WITH kind AS (
     JOIN accounts ON accounts.id = emails.account_id
 ), changed AS (
     UPDATE emails
-    SET status = decided.status::email_status,
+    SET status = decided.status,
         filing = (
             CASE
-                WHEN decided.status <> 'classified' THEN 'none'
+                WHEN decided.status <> 'classified' THEN decided.was_filing::text
                 WHEN decided.kept_why IS NULL THEN 'pending'
                 ELSE 'kept'
             END
@@ -47,9 +58,9 @@ WITH kind AS (
         confidence = decided.confidence,
         reason = decided.reason,
         trace = decided.trace,
-        actions = decided.actions::jsonb,
+        actions = decided.actions,
         rule_set_id = %(rule_set_id)s,
-        decision_id = gen_random_uuid(),
+        decision_id = %(decision_id)s::uuid,
         processing_time_ms = decided.ms,
         processed_at = CASE WHEN decided.status = 'classified' THEN coalesce(%(now)s::timestamptz, clock_timestamp()) END,
         attempts = 0,
@@ -58,9 +69,10 @@ WITH kind AS (
     FROM decided
     WHERE emails.id = decided.id
         AND emails.status = 'fetched'
-        AND emails.filing = 'none'
+        AND emails.filing = decided.was_filing
+        AND emails.filing IN ('none', 'kept')
         AND emails.claim_token IS NOT DISTINCT FROM %(token)s::uuid
-    RETURNING emails.id, emails.status, emails.filing, emails.reason, decided.kept_why,
+    RETURNING emails.id, emails.status, emails.filing, emails.reason, decided.kept_why, decided.was_filing,
         coalesce(emails.decided_by, %(by)s) AS by
 ), logged AS (
     INSERT INTO email_events (email_id, run_id, what, was, became, why, by, at)
@@ -68,11 +80,11 @@ WITH kind AS (
         coalesce(%(now)s::timestamptz, clock_timestamp())
     FROM changed
     UNION ALL
-    SELECT id, %(run)s::uuid, 'filing', 'none', filing::text,
+    SELECT id, %(run)s::uuid, 'filing', was_filing::text, filing::text,
         coalesce(kept_why, 'actions decided'), by,
         coalesce(%(now)s::timestamptz, clock_timestamp())
     FROM changed
-    WHERE filing <> 'none'
+    WHERE filing <> was_filing
 )
 SELECT status::text AS status, count(*) AS mails FROM changed GROUP BY status;
 
@@ -116,7 +128,7 @@ RETURNING id;
 -- Claim fetched mail that nobody has claimed, newest first.
 WITH free AS (
     SELECT id FROM emails
-    WHERE account_id = %(account_id)s AND status = 'fetched' AND claim_token IS NULL
+    WHERE account_id = %(account_id)s AND status = 'fetched' AND wanted_parts IS NULL AND claim_token IS NULL
     ORDER BY internaldate DESC, uid DESC
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
@@ -132,7 +144,8 @@ RETURNING emails.id;
 -- read_claimed --
 -- Read the mails of a claim, newest first.
 SELECT emails.id, accounts.name AS account, mailboxes.name AS mailbox, emails.flags, emails.internaldate, emails.size,
-    emails.headers, 'not-fetchable' = ANY (emails.defects) AS unreadable
+    emails.headers, emails.excerpt, emails.attachments, emails.unavailable_parts,
+    'not-fetchable' = ANY (emails.defects) AS unreadable
 FROM emails
 JOIN accounts ON accounts.id = emails.account_id
 JOIN mailboxes ON mailboxes.id = emails.mailbox_id

@@ -109,7 +109,7 @@ def main() -> None:
 
         def waiting() -> int:
             now = store.emails.waiting(account_id)
-            return now["to_classify"] + (now["to_apply"] if "apply" in order["steps"] else 0)
+            return now["to_classify"] + now["wanted"] + (now["to_apply"] if "apply" in order["steps"] else 0)
 
         print("ready", flush=True)
         sys.stdin.readline()
