@@ -10,6 +10,9 @@ from shared.cli.accounts import accounts
 from shared.cli.doctor import doctor
 from shared.cli.exits import Exit, complain, exit_of
 from shared.cli.explain import explain
+from shared.cli.parse import parse
+from shared.cli.reclassify import reclassify
+from shared.cli.review import review
 from shared.cli.rules import rules
 from shared.cli.status import pause, resume, status
 from shared.cli.sync import sync, undo
@@ -28,7 +31,7 @@ def agent() -> None:
     """
 
 
-for command in (up, accounts, rules, sync, status, explain, undo, pause, resume, doctor):
+for command in (up, accounts, rules, sync, status, explain, parse, reclassify, review, undo, pause, resume, doctor):
     agent.add_command(command)
 
 

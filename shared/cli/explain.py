@@ -1,5 +1,6 @@
 """`agent explain`: why a mail is where it is."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -7,10 +8,15 @@ from typing import Any
 import click
 
 from shared.cli.console import console, print_json, print_table
+from shared.cli.shown import on_one_line
 from shared.cli.stack import in_process
+from shared.cli.why import why
+from shared.errors import InvalidRules, NotFound
 from shared.records import LoggedAction
+from shared.rules.explain import RuleSaid, Said, retell
 from shared.rules.rule_set import RuleSet
 from shared.store.history import EmailHistory
+from shared.wiring import Wiring
 
 SAID = {"t": "true", "f": "false", "u": "not fetched", "-": "not asked"}
 SHOWN_HEADERS = ("from", "subject", "date", "list-id")
@@ -20,20 +26,35 @@ SHOWN_HEADERS = ("from", "subject", "date", "list-id")
 @click.argument("mail")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def explain(mail: str, *, as_json: bool) -> None:
-    """Show what was decided about MAIL (its id, or its <Message-ID>), by whom, and what was done."""
+    """Show what was decided about MAIL (its id, or its <Message-ID>), by whom, and what was done.
+
+    The conditions are shown as they were when it was decided. What the rules say now: `rules explain`.
+    """
     with in_process() as root:
         history = root.store.emails.get(mail)
-        rule_set = root.store.rule_sets.version(history.rule_set_id) if history.rule_set_id else None
-    document = _document(history, rule_set)
+        rule_set = _rules_of(root, history)
+    rules = retell(rule_set, history.trace or "") if rule_set else ()
+    document = _document(history, rule_set, rules)
     if as_json:
         print_json(document)
     else:
-        _show(document)
+        _show(document, rules)
 
 
-def _document(history: EmailHistory, rule_set: RuleSet | None) -> dict[str, Any]:
+def _rules_of(root: Wiring, history: EmailHistory) -> RuleSet | None:
+    """Return the version that decided; None where nothing did, or where that text is no rule set any more."""
+    if history.rule_set_id is None:
+        return None
+    try:
+        version: RuleSet = root.store.rule_sets.version(history.rule_set_id)
+    except (InvalidRules, NotFound):
+        return None
+    return version
+
+
+def _document(history: EmailHistory, rule_set: RuleSet | None, rules: Sequence[RuleSaid]) -> dict[str, Any]:
     return {
-        "email": _email(history),
+        "email": email_document(history),
         "status": str(history.status),
         "filing": str(history.filing),
         "decision": {
@@ -45,13 +66,16 @@ def _document(history: EmailHistory, rule_set: RuleSet | None) -> dict[str, Any]
             "processed_at": history.processed_at.isoformat() if history.processed_at else None,
             "processing_time_ms": history.processing_time_ms,
         },
-        "conditions": _conditions(history.trace or "", rule_set),
+        "why": why(history, rule_set, rules),
+        "rules": rule_rows(rules),
+        "conditions": condition_rows(rules),
         "events": [asdict(event) | {"at": event.at.isoformat()} for event in history.events],
         "actions": [_action(action) for action in history.actions],
     }
 
 
-def _email(history: EmailHistory) -> dict[str, Any]:
+def email_document(history: EmailHistory) -> dict[str, Any]:
+    """Return what a mail is, and where."""
     email = history.email
     return {
         "id": email.id,
@@ -81,40 +105,58 @@ def _action(action: LoggedAction) -> dict[str, Any]:
     }
 
 
-def _conditions(trace: str, rule_set: RuleSet | None) -> list[dict[str, Any]]:
-    """Pair each condition that was asked with what it said."""
-    if rule_set is None:
-        return []
-    pairs = zip(rule_set.conditions, trace, strict=False)
+def rule_rows(rules: Sequence[RuleSaid]) -> list[dict[str, Any]]:
+    """Return each rule with what it said."""
+    return [{"rule": one.rule.name, "line": one.rule.place.line, "said": str(one.said)} for one in rules]
+
+
+def condition_rows(rules: Sequence[RuleSaid]) -> list[dict[str, Any]]:
+    """Return each condition that was asked with what it said."""
     return [
-        {"rule": info.rule, "line": info.line, "condition": info.text, "value": SAID.get(said, said)}
-        for info, said in pairs
-        if said != "-"
+        {"rule": info.rule, "line": info.line, "condition": info.text, "value": SAID.get(letter, letter)}
+        for one in rules
+        for info, letter in one.conditions
+        if letter != "-"
     ]
 
 
-def _show(document: dict[str, Any]) -> None:
+def _show(document: dict[str, Any], rules: Sequence[RuleSaid]) -> None:
     out = console()
     email, decision = document["email"], document["decision"]
-    out.print(f"mail {email['id']} of {email['account']}, in {email['mailbox']}")
+    out.print(f"mail {email['id']} of {email['account']}, in {on_one_line(email['mailbox'])}")
     for name, values in email["headers"].items():
-        out.print(f"  {name}: {_on_one_line(' | '.join(values))}")
+        out.print(f"  {name}: {on_one_line(' | '.join(values))}")
     out.print(f"status {document['status']}, filing {document['filing']}")
     out.print(f"decided by {decision['decided_by'] or 'nobody'}: {decision['category'] or 'no category'}")
-    if decision["reason"]:
-        out.print(f"  {decision['reason']}")
-    _table(document["conditions"], "conditions that were asked", ("rule", "line", "condition", "value"))
+    for sentence in document["why"]:
+        out.print(f"  {sentence}")
+    show_rules(rules)
     _table(document["events"], "events", ("at", "what", "was", "became", "by", "why"))
     _table(document["actions"], "actions", ("kind", "target", "state", "error"))
 
 
+def show_rules(rules: Sequence[RuleSaid], *, every_condition: bool = False) -> None:
+    """Print the rules that were asked in their order, each condition of those that did not just say no.
+
+    `every_condition`: also of those that did.
+    """
+    rows: list[tuple[object, ...]] = []
+    for one in rules:
+        if one.said is Said.NOT_ASKED:
+            continue
+        rows.append((one.rule.name, one.rule.place.line, "", one.said))
+        if every_condition or one.said is not Said.NO:
+            rows += [
+                ("", info.line, on_one_line(info.text), SAID.get(letter, letter)) for info, letter in one.conditions
+            ]
+    if rows:
+        print_table(("rule", "line", "condition", "said"), rows, "the rules in their order")
+    counts = Counter(one.said for one in rules)
+    if counts[Said.NOT_ASKED] and rows:
+        console().print(f"{counts[Said.NOT_ASKED]} of {len(rules)} rules were not asked")
+
+
 def _table(rows: list[dict[str, Any]], title: str, columns: Sequence[str]) -> None:
     if rows:
-        print_table(
-            columns, [["" if row[column] is None else row[column] for column in columns] for row in rows], title
-        )
-
-
-def _on_one_line(text: str) -> str:
-    """A header is a stranger's text: it must not move the cursor."""
-    return "".join(character if character.isprintable() else "�" for character in text)
+        cells = [["" if row[column] is None else on_one_line(str(row[column])) for column in columns] for row in rows]
+        print_table(columns, cells, title)

@@ -10,6 +10,7 @@ SENTENCES = {
     "capped": ("the hourly cap leaves 1 mail for later", "the hourly cap leaves {} mails for later"),
     "held": ("1 move is held", "{} moves are held"),
     "left_alone": ("1 mail was left alone: `explain` says why", "{} mails were left alone: `explain` says why"),
+    "copies_left": ("1 copy stays: there is no delete", "{} copies stay: there is no delete"),
 }
 """Counts that are told in words, for one and for several."""
 

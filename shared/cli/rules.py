@@ -1,19 +1,20 @@
-"""`agent rules`: check, test and push the rules."""
+"""`agent rules`: check, test, compare, explain and push the rules."""
 
 from pathlib import Path
 
 import click
 
 from shared.cli.console import console
+from shared.cli.rule_files import FILES, load_files, size_of
+from shared.cli.rules_diff import diff
+from shared.cli.rules_explain import explain
+from shared.cli.rules_import import import_rules
+from shared.cli.rules_schema import schema
 from shared.cli.stack import in_process
 from shared.errors import InvalidRules
 from shared.rules.check import run_rule_tests
-from shared.rules.load import load_rule_files
+from shared.rules.lint import warnings
 from shared.rules.rule_set import RuleSet
-from shared.settings import ROOT
-
-DEFAULT = ROOT / "rules" / "default.yml"
-FILES = click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 
 
 @click.group()
@@ -24,15 +25,19 @@ def rules() -> None:
 @rules.command()
 @FILES
 def check(files: tuple[Path, ...]) -> None:
-    """Say what is wrong in the rules, as file:line:column."""
-    console().print(f"{_size(_load(files))}: no faults")
+    """Say what is wrong in the rules, as file:line:column; warn of what is legal and probably not meant."""
+    rule_set = load_files(files)
+    out = console()
+    for warning in warnings(rule_set):
+        out.print(f"{warning.place}: warning: {warning.text}")
+    out.print(f"{size_of(rule_set)}: no faults")
 
 
 @rules.command()
 @FILES
 def test(files: tuple[Path, ...]) -> None:
-    """Run the tests that the rules carry."""
-    rule_set = _load(files)
+    """Run the tests that the rules carry; of one that fails, say what each condition said."""
+    rule_set = load_files(files)
     _require_tests(rule_set)
     console().print(f"{sum(len(rule.tests) for rule in rule_set.rules)} tests passed")
 
@@ -41,22 +46,21 @@ def test(files: tuple[Path, ...]) -> None:
 @FILES
 def push(files: tuple[Path, ...]) -> None:
     """Make the rules the active version; refused while one of their tests fails."""
-    rule_set = _load(files)
+    rule_set = load_files(files)
     _require_tests(rule_set)
     with in_process() as root:
         number = root.store.rule_sets.push(rule_set.text, rule_set.digest)
-    console().print(f"{_size(rule_set)} pushed: version {number} is active")
+    console().print(f"{size_of(rule_set)} pushed: version {number} is active")
+    console().print("it decides new mail; for mail that is stored: scripts/agent reclassify")
 
 
-def _load(files: tuple[Path, ...]) -> RuleSet:
-    return load_rule_files(list(files) or [DEFAULT])
+rules.add_command(diff)
+rules.add_command(explain)
+rules.add_command(import_rules)
+rules.add_command(schema)
 
 
 def _require_tests(rule_set: RuleSet) -> None:
     faults = run_rule_tests(rule_set)
     if faults:
         raise InvalidRules("\n".join(str(fault) for fault in faults))
-
-
-def _size(rule_set: RuleSet) -> str:
-    return f"{len(rule_set.rules)} rules, {len(rule_set.categories)} categories"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from shared.rules.address_keys import address_key
 from shared.rules.attachments import read_attachment
 from shared.rules.comparisons import read_comparisons
 from shared.rules.expression import AllOf, AnyOf, Expression, Leaf, Not
@@ -33,7 +34,6 @@ from shared.rules.questions import (
     Question,
     ask_text,
     domains_of,
-    keys_of,
 )
 from shared.rules.rule import ConditionInfo
 from shared.rules.tree import List, Map, Node, Text, read_bool
@@ -165,7 +165,7 @@ class ConditionReader:
         addresses = [*values.direct, *(one for one in values.listed if _is_address(one.value))]
         return OneOf(
             field=name,
-            keys=keys_of(tuple(one.value for one in addresses)),
+            keys=frozenset(address_key(one.value).strip() for one in addresses),
             domains=domains_of(tuple(one.value.strip(_AROUND_A_DOMAIN) for one in domains)),
         )
 

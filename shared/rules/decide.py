@@ -54,6 +54,9 @@ def _uncertain(reason: str, trace: bytearray) -> Decision:
 
 def _unknown(rule: Rule, unavailable: frozenset[str], trace: bytearray) -> Decision:
     parts = hangs_on(rule.expression, trace)
+    if not parts:
+        reason = f"rule {rule.name} ({_where(rule)}) asks who sent this mail, and From names others beside"
+        return Decision(status=Status.UNCERTAIN, reason=reason, trace=trace.decode("ascii"))
     wanted = parts - unavailable
     why = "which was not fetched" if wanted else "which the mail server cannot give"
     return Decision(

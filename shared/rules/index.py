@@ -13,11 +13,12 @@ from typing import Protocol, TypeAlias
 import re2
 
 from shared.rules.expression import Guard, LookedUp, guard_of
+from shared.rules.folding import normalised
 from shared.rules.patterns import pattern_options
 from shared.rules.questions import Matches, OneOf
 from shared.rules.rule import Rule
 from shared.rules.truth import FALSE, NOT_ASKED
-from shared.rules.view import ADDRESS_FIELDS, MailView, normalised
+from shared.rules.view import ADDRESS_FIELDS, MailView
 
 MIN_RULES = 16
 MIN_GUARDS = {"keys": 4, "contains": 8, "ends": 8, "matches": 3}

@@ -85,11 +85,12 @@ def _second_moves(rules: tuple[Rule, ...]) -> list[Fault]:
 
 
 def _unused_categories(rule_set: RuleSet) -> list[Fault]:
+    """Find categories that no rule gives, and of which the stages that read mail are told nothing either."""
     used = {rule.category for rule in rule_set.rules}
     return [
-        Fault(place=one.place, text=f"no rule gives the category {quoted(one.name)}: only the learned layers can")
+        Fault(place=one.place, text=f"no rule gives the category {quoted(one.name)}, and it has no description")
         for one in rule_set.categories.values()
-        if one.name not in used and one.place is not None
+        if one.name not in used and not one.description and one.place is not None
     ]
 
 

@@ -2,7 +2,7 @@
 
 import re2
 
-from shared.rules.view import normalised
+from shared.rules.folding import normalised
 
 MAX_PATTERN_CHARS = 1_000
 _PATTERN_MEMORY_BYTES = 2 << 20

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from shared.records import Attachment
+from shared.rules.address_keys import address_key, domain_key
+from shared.rules.folding import fold, normalised, on_one_line
 from shared.rules.patterns import compile_pattern
-from shared.rules.view import ADDRESS_FIELDS, BODY, MailView, fold, normalised, on_one_line, part_of
+from shared.rules.view import ADDRESS_FIELDS, AUTHORS, BODY, MailView, domains_in, part_of, tag_of
 
 Truth: TypeAlias = bool | None
 """None: it hangs on something that was not fetched."""
@@ -41,9 +43,14 @@ class OneOf:
             found = view.domain_set(name)
             return None if found is None else not domains.isdisjoint(found)
 
+        def is_meant(key: str) -> bool:
+            return key in wanted or not domains.isdisjoint(domains_in(key))
+
         if not domains:
-            return ask_keys
-        return (lambda view: ask_keys(view) or ask_domains(view)) if wanted else ask_domains
+            found: Ask = ask_keys
+        else:
+            found = (lambda view: ask_keys(view) or ask_domains(view)) if wanted else ask_domains
+        return _of_authors(found, is_meant) if name == AUTHORS else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +76,14 @@ class Holds:
             return self._ask_contains()
         at_start = self.operator == "starts-with"
 
+        def is_meant(key: str) -> bool:
+            return key.startswith(wanted) if at_start else key.endswith(wanted)
+
         def ask(view: MailView) -> Truth:
             keys = view.keys(name)
-            if keys is None:
-                return None
-            return any(key.startswith(wanted) if at_start else key.endswith(wanted) for key in keys)
+            return None if keys is None else any(is_meant(key) for key in keys)
 
-        return ask
+        return _of_authors(ask, is_meant) if name == AUTHORS else ask
 
     def _ask_contains(self) -> Ask:
         name, wanted = self.field, self.texts
@@ -142,7 +150,7 @@ class Tagged:
             tags = view.tags(name)
             return None if tags is None else not wanted.isdisjoint(tags)
 
-        return ask
+        return _of_authors(ask, lambda key: tag_of(key) in wanted) if name == AUTHORS else ask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,8 +291,8 @@ def keys_of(texts: tuple[str, ...]) -> frozenset[str]:
 
 
 def domains_of(texts: tuple[str, ...]) -> frozenset[str]:
-    """Return texts as they are compared with domains."""
-    return frozenset(fold(text).strip(" .@") for text in texts)
+    """Return texts as they are compared with the domains of addresses."""
+    return frozenset(domain_key(text).strip(" .@") for text in texts)
 
 
 def ask_text(field: str, operator: str, texts: tuple[str, ...]) -> Question:
@@ -292,12 +300,17 @@ def ask_text(field: str, operator: str, texts: tuple[str, ...]) -> Question:
     if operator == "is":
         return OneOf(field=field, keys=keys_of(texts))
     if operator == "domain":
-        return OneOf(field=field, domains=domains_of(texts))
+        domains = domains_of(texts) if field in ADDRESS_FIELDS else frozenset(fold(text).strip(" .@") for text in texts)
+        return OneOf(field=field, domains=domains)
     if operator == "plus":
         return Tagged(field=field, tags=frozenset(fold(text).strip().removeprefix("+") for text in texts))
     if operator == "matches":
         return Matches(field=field, patterns=texts)
     folded = tuple(fold(text) for text in texts)
+    if field in ADDRESS_FIELDS and operator == "ends-with":
+        folded = tuple(address_key(text) if "@" in text else domain_key(text) for text in texts)
+    elif field in ADDRESS_FIELDS and operator == "starts-with":
+        folded = tuple(address_key(text) for text in texts)
     if field == BODY:
         folded = tuple(on_one_line(text) for text in folded)
     return Holds(field=field, operator=operator, texts=folded)
@@ -325,6 +338,22 @@ _COMPARE: dict[str, Callable[[str, tuple[str, ...]], bool]] = {
     "starts-with": str.startswith,
     "ends-with": str.endswith,
 }
+
+
+def _of_authors(found: Ask, is_meant: Callable[[str], bool]) -> Ask:
+    """Ask of all authors: true if all of them are meant, false if none is, else not known.
+
+    A second address in From costs a stranger nothing, and who checks senders (DMARC) may have looked at one only.
+    """
+
+    def ask(view: MailView) -> Truth:
+        said = found(view)
+        keys = view.key_set(AUTHORS) if said else None
+        if keys is None or len(keys) == 1:
+            return said
+        return True if all(is_meant(key) for key in keys) else None
+
+    return ask
 
 
 def _is_list_mail(view: MailView) -> bool:

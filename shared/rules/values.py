@@ -8,7 +8,7 @@ from shared.rules.language import IN, MAX_VALUE_CHARS, MAX_VALUES, MAX_VALUES_IN
 from shared.rules.patterns import compile_pattern
 from shared.rules.rule import NamedList
 from shared.rules.tree import List, Map, Node, Text
-from shared.rules.view import fold
+from shared.rules.folding import fold
 
 MAX_SHOWN = 3
 MAX_PATTERN_SIZE = 2_000_000

@@ -1,11 +1,11 @@
 """A mail as conditions look at it: addresses parsed and texts folded once, when first asked for."""
 
 import datetime as dt
-import re
-import unicodedata
 
 from shared.mail.addresses import addresses
 from shared.records import StoredEmail
+from shared.rules.address_keys import mail_key
+from shared.rules.folding import fold, normalised, on_one_line
 
 FETCHED_HEADERS = (
     "date",
@@ -26,17 +26,7 @@ FETCHED_HEADERS = (
 MAX_DOMAIN_LABELS = 127
 """RFC 1035 section 2.3.4: 255 octets hold no more."""
 
-# Soft hyphen, zero-width and bidirectional controls: they hide a word from a rule, not from its reader.
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-
-_DOTTED_I = "i\u0307"  # what the capital of the Turkish i folds to
-
-MAX_MARKS = 30
-"""Combining marks kept in a row (UAX #15 section 13): no script stacks more, and sorting a run takes its square."""
-
-# What a long run of marks looks like without a table of marks; the two letters are marks once normalised.
-_MANY_MARKS = re.compile(rf"(?:[^\w\s\x00-\x7f]|[\uff9e\uff9f]){{{MAX_MARKS + 1},}}")
-_LONG_RUN = re.compile(rf"[^\x00-\x7f][^\x00-\x7f]{{{MAX_MARKS}}}")  # in few texts, and quickly found
+AUTHORS = "from"
 
 RECIPIENT, MAILBOX, ACCOUNT, BODY = "@recipient", "@mailbox", "@account", "@body"
 """Fields of ours beside the header's: To and Cc together, where the mail is, whose it is, its visible text."""
@@ -52,58 +42,8 @@ def part_of(field: str) -> str | None:
     return None if field in _ALWAYS_KNOWN or field.startswith("@") else f"header:{field}"
 
 
-def fold(text: str) -> str:
-    """Return text for comparison: compatibility-normalised (NFKC) and without case."""
-    if text.isascii():
-        return text.lower()
-    return unicodedata.normalize("NFKC", normalised(text).casefold()).replace(_DOTTED_I, "i")
-
-
-def normalised(text: str) -> str:
-    """Return text compatibility-normalised (NFKC), its case kept, without characters that cannot be seen.
-
-    Of combining marks in a row MAX_MARKS are kept, so that the time is linear.
-    """
-    if text.isascii():
-        return text
-    if _is_latin_1(text):  # most other mail: no mark, and one character that cannot be seen
-        return unicodedata.normalize("NFKC", text.replace("\u00ad", ""))
-    seen = _INVISIBLE.sub("", text.encode("utf-8", "replace").decode("utf-8"))
-    if _LONG_RUN.search(seen) is not None:
-        seen = _MANY_MARKS.sub(_without_too_many, seen)
-    return unicodedata.normalize("NFKC", seen)
-
-
-def _is_latin_1(text: str) -> bool:
-    try:
-        text.encode("latin-1")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def on_one_line(text: str) -> str:
-    """Return text with one blank wherever it has blanks, tabs or line ends."""
-    for end in "\n\r\t":
-        text = text.replace(end, " ")
-    while "  " in text:
-        text = text.replace("  ", " ")
-    return text
-
-
 def _folded_body(text: str) -> str:
     return on_one_line(fold(text))  # where a line ends is the mail program's choice, not the writer's
-
-
-def _without_too_many(run: re.Match[str]) -> str:
-    kept: list[str] = []
-    marks = 0
-    for character in run[0]:
-        is_mark = unicodedata.combining(unicodedata.normalize("NFKD", character)[0]) > 0
-        marks = marks + 1 if is_mark else 0
-        if marks <= MAX_MARKS:
-            kept.append(character)
-    return "".join(kept)
 
 
 class MailView:
@@ -157,19 +97,19 @@ class MailView:
             keys = self.keys(field)
             at = field in ADDRESS_FIELDS
             self._domain_sets[field] = (
-                None if keys is None else frozenset(one for key in keys for one in _domains(key, after_at=at))
+                None if keys is None else frozenset(one for key in keys for one in domains_in(key, after_at=at))
             )
         return self._domain_sets[field]
 
     def tags(self, field: str) -> set[str] | None:
         """Return the tags of an address field: `shop` of `me+shop@home.example` (RFC 5233 calls it the detail)."""
         keys = self.keys(field)
-        return None if keys is None else {key.rpartition("@")[0].partition("+")[2] for key in keys}
+        return None if keys is None else {tag_of(key) for key in keys}
 
     def _find_keys(self, field: str) -> list[str] | None:
         if field in ADDRESS_FIELDS:
             fields = self._values(field)
-            return None if fields is None else [fold(one.address) for one in addresses(fields) if one.address]
+            return None if fields is None else [mail_key(one.address) for one in addresses(fields) if one.address]
         values = self.folded(field)
         if values is None or field != "list-id":
             return values
@@ -196,11 +136,17 @@ class MailView:
         return (_aware(self.now) - _aware(self.email.internaldate)).total_seconds()
 
 
-def _domains(key: str, *, after_at: bool) -> list[str]:
+def tag_of(key: str) -> str:
+    """Return the tag of an address, empty without one."""
+    return key.rpartition("@")[0].partition("+")[2]
+
+
+def domains_in(key: str, *, after_at: bool = True) -> list[str]:
+    """Return the domain of a key and all domains above it; none for an address without, or with an IP address."""
     _, at, domain = key.rpartition("@")
-    if after_at and not at:
+    if after_at and (not at or "[" in domain):
         return []
-    labels = domain.strip("[]. ").split(".")
+    labels = domain.strip(". ").split(".") if after_at else domain.strip("[]. ").split(".")
     shown = min(len(labels), MAX_DOMAIN_LABELS)
     return [".".join(labels[-count:]) for count in range(1, shown + 1)]
 

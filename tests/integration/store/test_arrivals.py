@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.records import EmailRef
+from shared.records import EmailRef, Outcome
 from shared.status import Filing, Status
 from shared.store import PostgresStore
 from tests.integration.store.values import (
@@ -298,3 +298,34 @@ def test_known_uids(store: PostgresStore) -> None:
     add_mails(store, account, range(1, 6))
 
     assert store.emails.known_uids(account.id, "INBOX", 7, 4) == {4, 5}
+
+
+def test_a_copy_whose_mail_still_waits_is_known(store: PostgresStore) -> None:
+    """After a crash the copy is recorded and its mail pending again: met in its target, the copy is no new mail."""
+    account = make_account(store)
+    add_mails(store, account, range(1, 2))
+    classify_all(store, account, MOVE)
+    with store.leases.hold("a", "test", 60) as lease:
+        [mail] = store.actions.claim(account.id, "INBOX", 1, lease, RUN)
+        for step in copied(mail, uid=5):
+            store.actions.advance(lease, [step])
+        store.actions.finish(lease, [], [Outcome(email_id=mail.id, became=Filing.PENDING, why="a crash")], RUN)
+    counts = store.emails.add(
+        account.id, [make_mail(5, same_as=1)], read_to(store, account, "Done", 5, TARGET_UIDVALIDITY)
+    )
+
+    assert counts == NOTHING | {"known": 1}
+
+
+def test_a_copy_of_ours_is_a_known_uid(store: PostgresStore) -> None:
+    """A copy has no row of its own, and is nobody else's arrival either."""
+    account = make_account(store)
+    add_mails(store, account, range(1, 2))
+    classify_all(store, account, MOVE)
+    with store.leases.hold("a", "test", 60) as lease:
+        [mail] = store.actions.claim(account.id, "INBOX", 1, lease, RUN)
+        for step in copied(mail, uid=5):
+            store.actions.advance(lease, [step])
+        known = store.emails.known_uids(account.id, "Done", TARGET_UIDVALIDITY, 5)
+
+    assert known == {5}

@@ -25,7 +25,7 @@ UNION ALL
 SELECT 'index', tablename, indexname, indexdef, '', '', '', ''
 FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'migrations'
 UNION ALL
-SELECT 'enum', typname, enumlabel, enumsortorder::text, '', '', '', ''
+SELECT 'enum', typname, enumlabel, (rank() OVER (PARTITION BY typname ORDER BY enumsortorder))::text, '', '', '', ''
 FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid
 """
 

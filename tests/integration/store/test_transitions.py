@@ -7,9 +7,10 @@ import psycopg
 import pytest
 
 from shared.errors import EmailAgentError
-from shared.records import ActionStep, Mode, Outcome
+from shared.records import Account, ActionStep, Mode, Outcome
 from shared.status import ACTION_TRANSITIONS, FILING_TRANSITIONS, STATUS_TRANSITIONS, ActionState, Filing, Status
 from shared.store import PostgresStore
+from shared.store.stored_mails import MailChoice
 from tests.integration.store.values import (
     FLAG,
     MOVE,
@@ -19,6 +20,7 @@ from tests.integration.store.values import (
     classify_all,
     decided,
     done,
+    email_id,
     make_account,
     make_mail,
     read_to,
@@ -132,7 +134,35 @@ def live_through_everything(store: PostgresStore, account_id: int) -> None:
             Outcome(email_id=mail.id, became=became, why="test") for mail, became in zip(mails, every, strict=True)
         ]
         store.actions.finish(lease, [], outcomes, run)
+    decide_anew(store, account)
     store.accounts.set_mode(account_id, Mode.APPLY, approve="new")
     add_mails(store, account, range(61, 66))
     classify_all(store, account, MOVE)
     store.emails.end_remap(store.emails.forget_uidvalidity(store.emails.checkpoint(account_id, "INBOX"), 8))
+
+
+def decide_anew(store: PostgresStore, account: Account) -> None:
+    """Give mail of every filing back to the rules, and let a person decide on what waits."""
+    uncertain = decided(status=Status.UNCERTAIN, decided_by=None)
+    broken = decided(status=Status.FAILED, decided_by="error")
+    rule_set_id = store.rule_sets.push("rules", "digest")
+    for low, made in ((71, uncertain), (73, broken), (75, decided(MOVE))):
+        add_mails(store, account, range(low, low + 2))
+        store.emails.classify(account.id, 10, lambda mail, made=made: made, rule_set_id)
+    store.reviews.categorise(email_id(store, 71), "tests", [MOVE])
+    store.reviews.keep(email_id(store, 72))
+    store.reviews.keep(email_id(store, 73))
+    store.reviews.retry(email_id(store, 73))
+    store.reviews.keep(email_id(store, 75))
+    store.reviews.retry(email_id(store, 75))
+    store.actions.hold_pending(account.id, "INBOX", RUN)
+    store.reviews.keep(email_id(store, 76))
+    for filing in Filing:
+        pages = store.stored_mails.pages(MailChoice())
+        ids = [stored.email.id for page in pages for stored in page if stored.filing is filing]
+        store.reclassify.send_back(ids[:3], filing)
+    classify_all(store, account, MOVE)
+    for mail in store.reviews.list(limit=100):
+        if mail.filing in (Filing.UNCLEAR, Filing.FAILED):
+            store.reviews.retry(mail.id)
+            store.reviews.keep(mail.id)

@@ -209,7 +209,8 @@ def test_explain_pairs_conditions_with_what_they_said(agent: Agent, store: FakeS
     code, out, _ = agent("explain", "<m@x>", "--json")
 
     document = json.loads(out)
-    assert {"email", "status", "filing", "decision", "conditions", "events", "actions"} == set(document)
+    keys = {"email", "status", "filing", "decision", "why", "rules", "conditions", "events", "actions"}
+    assert keys == set(document)
     assert (0, "shop", 4, "true") == (code, *(document["conditions"][0][key] for key in ("rule", "line", "value")))
 
 

@@ -6,7 +6,8 @@ import unicodedata
 import pytest
 
 from shared.imap.reader import HEADER_FIELDS
-from shared.rules.view import FETCHED_HEADERS, MAX_MARKS, fold, normalised
+from shared.rules.folding import MAX_MARKS, fold, normalised
+from shared.rules.view import FETCHED_HEADERS
 
 
 def test_the_rules_know_what_every_fetch_asks_for():
