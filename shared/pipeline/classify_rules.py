@@ -11,7 +11,7 @@ from shared.batch import Batch
 from shared.clock import now as clock
 from shared.pipeline.limits import Limits
 from shared.pipeline.ports import Store
-from shared.records import Account, Lease, Run, StoredEmail
+from shared.records import Account, Lease, Mode, Run, StoredEmail
 from shared.rules.decide import decide
 from shared.rules.model import Decision
 from shared.rules.rule_set import RuleSet
@@ -26,6 +26,8 @@ CAREFUL_MAILS = 100
 def classify_rules(batch: Batch, *, store: Store, limits: Limits, now: Callable[[], datetime]) -> Batch:
     """Claim, decide and record in one transaction per batch, until nothing is left or the deadline comes.
 
+    What waits to be filed and was decided by older rules, or more than a day ago, is decided anew.
+
     Counts: claimed, classified, uncertain, failed; and wanted, what waits for parts now. Where the worker before us
     died, each claim is committed before the mail is looked at, so that a mail that kills its worker is found and only
     it fails.
@@ -38,6 +40,8 @@ def classify_rules(batch: Batch, *, store: Store, limits: Limits, now: Callable[
     counts: Counter[str] = Counter()
     with store.leases.hold(f"classify:{account.id}", str(run.id), limits.claim_timeout_s) as held:
         lease = held
+        if account.mode is Mode.APPLY and not run.dry_run:
+            store.emails.give_back_outdated(account.id, rule_set_id, run.id)
         classify = _Classify(store, account, run, rule_set_id, _decider(rule_set, now()))
         # Mail in dead hands is there only after a death, but one call may not be enough for all of it: look each time.
         steps = [classify.carefully] if lease.inherited else [classify.at_once, classify.carefully]

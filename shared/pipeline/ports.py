@@ -178,6 +178,12 @@ class Emails(Protocol):
         Counts mails by their new status, and all of them as `claimed`; those that wait for parts stay fetched.
         """
 
+    def give_back_outdated(self, account_id: int, rule_set_id: int, run: uuid.UUID | None = None) -> int:
+        """Let the rules decide anew what waits to be filed, in an account in apply, as older rules said or a day ago.
+
+        Not what a person decided, nor what was begun or tried before; return how many mails.
+        """
+
     def claim_careful(self, account_id: int, limit: int, seconds: float, token: uuid.UUID) -> list[StoredEmail]:
         """Commit a claim before deciding, after a worker died.
 

@@ -105,6 +105,11 @@ class Emails:
             erase_excerpts(transaction, account_id)
         return tally
 
+    def give_back_outdated(self, account_id: int, rule_set_id: int, run: uuid.UUID | None = None) -> int:
+        """Let the rules decide anew what waits to be filed and was decided by older ones, or over a day ago."""
+        with self._database.transaction(relaxed=True) as transaction:
+            return int(transaction.value("give_back_outdated", account_id=account_id, rule_set_id=rule_set_id, run=run))
+
     def claim_careful(self, account_id: int, limit: int, seconds: float, token: uuid.UUID) -> list[StoredEmail]:
         """Commit a claim before deciding; a mail of a dead claim comes alone, and fails with its last attempt."""
         claim = {"account_id": account_id, "token": token, "seconds": seconds}

@@ -283,8 +283,28 @@ WHERE account_id = %(account_id)s
 -- count_waiting --
 -- Count what each function has to do for an account.
 SELECT
-    (SELECT count(*) FROM emails WHERE account_id = %(account_id)s AND status = 'fetched' AND wanted_parts IS NULL)
-        AS to_classify,
+    (
+        SELECT count(*) FROM emails
+        WHERE account_id = %(account_id)s AND status = 'fetched' AND wanted_parts IS NULL
+    ) + CASE WHEN (SELECT mode FROM accounts WHERE id = %(account_id)s) = 'apply' THEN (
+        SELECT count(*) FROM emails
+        WHERE account_id = %(account_id)s
+            AND filing = 'pending'
+            AND status = 'classified'
+            AND decided_by <> 'person'
+            AND attempts = 0
+            AND claim_token IS NULL
+            AND (
+                rule_set_id <> (SELECT id FROM rule_sets WHERE active)
+                OR processed_at < coalesce(%(now)s::timestamptz, clock_timestamp()) - INTERVAL '1 day'
+            )
+            AND NOT EXISTS (
+                SELECT FROM actions
+                WHERE actions.email_id = emails.id
+                    AND actions.decision_id = emails.decision_id
+                    AND actions.state <> 'planned'
+            )
+    ) ELSE 0 END AS to_classify,
     (
         SELECT count(*) FROM emails
         WHERE account_id = %(account_id)s

@@ -88,6 +88,53 @@ WITH kind AS MATERIALIZED (
 )
 SELECT status::text AS status, count(*) AS mails FROM changed GROUP BY status;
 
+-- give_back_outdated --
+-- What waits to be filed and was decided by older rules, or more than a day ago, goes back to the rules by way of kept
+-- (ADR 13): classified -> fetched, pending -> kept. Not what a person decided, nor what was begun or tried before.
+WITH mine AS (
+    SELECT id FROM emails
+    WHERE account_id = %(account_id)s
+        AND filing = 'pending'
+        AND status = 'classified'
+        AND decided_by <> 'person'
+        AND attempts = 0
+        AND claim_token IS NULL
+        AND (
+            rule_set_id <> %(rule_set_id)s
+            OR processed_at < coalesce(%(now)s::timestamptz, clock_timestamp()) - INTERVAL '1 day'
+        )
+        AND NOT EXISTS (
+            SELECT FROM actions
+            WHERE actions.email_id = emails.id
+                AND actions.decision_id = emails.decision_id
+                AND actions.state <> 'planned'
+        )
+        AND (SELECT mode FROM accounts WHERE id = %(account_id)s) = 'apply'
+    FOR UPDATE SKIP LOCKED
+), changed AS (
+    UPDATE emails SET status = 'fetched', filing = 'kept', unavailable_parts = '{}', next_attempt_at = NULL
+    FROM mine
+    WHERE emails.id = mine.id
+    RETURNING emails.id, emails.decision_id
+), dropped AS (
+    UPDATE actions
+    SET state = 'abandoned', error = 'decided anew', changed_at = coalesce(%(now)s::timestamptz, clock_timestamp())
+    FROM changed
+    WHERE actions.email_id = changed.id AND actions.decision_id = changed.decision_id
+), logged AS (
+    INSERT INTO email_events (email_id, run_id, what, was, became, why, by, at)
+    SELECT changed.id, %(run)s::uuid, event.what, event.was, event.became, event.why, 'classify-rules',
+        coalesce(%(now)s::timestamptz, clock_timestamp())
+    FROM changed
+    CROSS JOIN LATERAL (
+        VALUES
+            (1, 'status', 'classified', 'fetched', 'older than the rules, or than a day'),
+            (2, 'filing', 'pending', 'kept', 'reclassify')
+    ) AS event (nth, what, was, became, why)
+    ORDER BY changed.id, event.nth
+)
+SELECT count(*) FROM changed;
+
 -- fail_poison --
 -- Mail whose claims died too often cannot be handled: fetched -> failed.
 WITH changed AS (

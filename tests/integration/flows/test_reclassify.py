@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.cli.app import main
+from shared.records import Mode
 from shared.settings import Settings
 from shared.status import Filing
 from shared.wiring import wired
@@ -184,3 +185,18 @@ def test_a_condition_on_the_text_added_later(post: DovecotPost, real_agent: Call
 
     assert {"INBOX": ["friend", "letter"], "Sales": ["sale"]} == post.found()
     assert 0 == command(agent, "reclassify")
+
+
+def test_what_waits_is_filed_as_the_rules_of_today_say(post: DovecotPost, real_agent: Callable[..., Agent]) -> None:
+    """Decided in observe by older rules, filed in apply by the newer ones."""
+    post.deliver("letter", mail(1, sender="a@news.example"))
+    agent = real_agent(post.user, OLD)
+    account = agent.store.accounts.get(agent.account)
+    agent.store.accounts.set_mode(account.id, Mode.OBSERVE)
+    agent.sync()
+    push(agent, NEW)
+    agent.store.accounts.set_mode(account.id, Mode.APPLY, approve="all")
+
+    agent.sync()
+
+    assert {"Letters": ["letter $News"]} == post.found()

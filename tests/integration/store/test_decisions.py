@@ -6,15 +6,16 @@ import uuid
 import pytest
 
 from shared.errors import EmailAgentError, StaleClaim
-from shared.records import StoredEmail
+from shared.records import ActionStep, Mode, StoredEmail
 from shared.rules.model import Decision
-from shared.status import Filing, Status
+from shared.status import ActionState, Filing, Status
 from shared.store import PostgresStore
 from tests.integration.store.values import MOVE, Clock, add_mails, decided, email_id, make_account
 
 UNCERTAIN = decided(status=Status.UNCERTAIN, decided_by=None, reason="no rule matched")
 BROKEN = decided(status=Status.FAILED, decided_by="error", reason="cannot be read")
 TOKEN = uuid.UUID(int=5)
+RUN = uuid.UUID(int=1)
 
 
 def test_decisions_are_recorded(store: PostgresStore) -> None:
@@ -155,3 +156,53 @@ def test_a_late_worker_records_nothing(timed_store: PostgresStore, clock: Clock)
     with pytest.raises(StaleClaim):
         timed_store.emails.record_careful(TOKEN, {mail.id: decided() for mail in mails}, rule_set_id)
     assert timed_store.emails.waiting(account.id)["to_classify"] == 2
+
+
+@pytest.mark.parametrize(
+    ("hours", "newer_rules", "mode", "given_back"),
+    [
+        (1, False, Mode.APPLY, 0),
+        (25, False, Mode.APPLY, 2),
+        (1, True, Mode.APPLY, 2),
+        (25, True, Mode.OBSERVE, 0),
+    ],
+    ids=["fresh", "a day old", "newer rules", "observed"],
+)
+def test_what_waits_to_be_filed_is_decided_anew_when_it_is_old(
+    timed_store: PostgresStore, clock: Clock, hours: int, newer_rules: bool, mode: Mode, given_back: int
+) -> None:
+    """In apply, what was decided a day ago or by older rules goes back to the rules and is filed as they say now."""
+    account = make_account(timed_store, mode=mode)
+    add_mails(timed_store, account, range(1, 3))
+    rules = timed_store.rule_sets.push("rules", "digest")
+    timed_store.emails.classify(account.id, 10, lambda _: decided(MOVE), rules, RUN)
+    rules = timed_store.rule_sets.push("newer rules", "another digest") if newer_rules else rules
+    clock.advance(hours=hours)
+
+    assert given_back == timed_store.emails.waiting(account.id)["to_classify"]
+    assert given_back == timed_store.emails.give_back_outdated(account.id, rules, RUN)
+    timed_store.emails.classify(account.id, 10, lambda _: decided(MOVE), rules, RUN)
+    history = timed_store.emails.get("<1@example>")
+
+    again = ["fetched", "kept", "classified", "pending"] if given_back else []
+    assert ["fetched", "classified", "pending", *again] == [event.became for event in history.events]
+    assert (0, Filing.PENDING) == (timed_store.emails.waiting(account.id)["to_classify"], history.filing)
+
+
+def test_what_a_person_decided_or_was_tried_is_not_decided_anew(timed_store: PostgresStore, clock: Clock) -> None:
+    """A person's word holds however old it is, and a mail whose filing was tried goes on as it was decided."""
+    account = make_account(timed_store)
+    add_mails(timed_store, account, range(1, 3))
+    rules = timed_store.rule_sets.push("rules", "digest")
+    by_subject = {"Mail 1": decided(MOVE, decided_by="person"), "Mail 2": decided(MOVE)}
+    timed_store.emails.classify(account.id, 10, lambda mail: by_subject[mail.headers["subject"][0]], rules, RUN)
+    with timed_store.leases.hold(f"mailbox:{account.id}", "test", 60) as lease:
+        (tried, _) = timed_store.actions.claim(account.id, "INBOX", 10, lease, RUN)
+        steps = [
+            ActionStep(action_id=action.id, was=ActionState.PLANNED, became=ActionState.SENT, source=tried.ref)
+            for action in tried.actions
+        ]
+        timed_store.actions.advance(lease, steps)
+    clock.advance(hours=48)
+
+    assert 0 == timed_store.emails.give_back_outdated(account.id, rules + 1, RUN)
