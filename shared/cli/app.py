@@ -6,33 +6,39 @@ from typing import NoReturn
 
 import click
 
-from shared.cli.accounts import accounts
-from shared.cli.doctor import doctor
 from shared.cli.exits import Exit, complain, exit_of
-from shared.cli.explain import explain
-from shared.cli.parse import parse
-from shared.cli.reclassify import reclassify
-from shared.cli.review import review
-from shared.cli.rules import rules
-from shared.cli.status import pause, resume, status
-from shared.cli.sync import sync, undo
-from shared.cli.up import up
+from shared.cli.lazy import LazyGroup
 from shared.errors import EmailAgentError
 
 INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+COMMANDS = {
+    "up": "shared.cli.up",
+    "accounts": "shared.cli.accounts",
+    "rules": "shared.cli.rules",
+    "sync": "shared.cli.sync",
+    "status": "shared.cli.status",
+    "explain": "shared.cli.explain",
+    "parse": "shared.cli.parse",
+    "reclassify": "shared.cli.reclassify",
+    "review": "shared.cli.review",
+    "undo": "shared.cli.sync",
+    "pause": "shared.cli.status",
+    "resume": "shared.cli.status",
+    "doctor": "shared.cli.doctor",
+}
+
+
+@click.group(
+    cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name=None, version="0.1.0", prog_name="agent")
 def agent() -> None:
     """Sort mail over IMAP by rules: see what would be done, do it, take it back.
 
     A new account starts in `observe`: nothing is done to it until `accounts mode NAME apply`.
     """
-
-
-for command in (up, accounts, rules, sync, status, explain, parse, reclassify, review, undo, pause, resume, doctor):
-    agent.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

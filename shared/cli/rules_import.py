@@ -8,7 +8,7 @@ import click
 
 from shared.cli.console import print_json
 from shared.cli.exits import Exit
-from shared.rules.faults import Fault, Place, raise_faults
+from shared.rules.faults import Fault, Place, raise_faults, shown_name
 from shared.rules.imports.gmail import import_gmail
 from shared.rules.imports.imported import Imported
 from shared.rules.imports.sieve import UNKNOWN_STOP, import_sieve
@@ -46,9 +46,9 @@ def import_rules(
     octets = _read(file)
     kind = Format(wanted) if wanted else _seen(octets)
     if kind is Format.GMAIL:
-        found = import_gmail(octets, file.name)
+        found = import_gmail(octets, shown_name(file))
     else:
-        found = import_sieve(octets, file.name, past_unknown_stops=past_unknown_stops)
+        found = import_sieve(octets, shown_name(file), past_unknown_stops=past_unknown_stops)
     if output and found.rules:
         _write(output, found.text)
     if as_json:
@@ -59,7 +59,7 @@ def import_rules(
 
 
 def _read(file: Path) -> bytes:
-    place = Place(file=file.name, line=1, column=1)
+    place = Place(file=shown_name(file), line=1, column=1)
     try:
         with file.open("rb") as stream:
             octets = stream.read(MAX_OCTETS + 1)
