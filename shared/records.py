@@ -35,8 +35,8 @@ class ActionKind(StrEnum):
 
     FLAG = "flag"
     UNFLAG = "unflag"
-    COPY = "copy"
     MOVE = "move"
+    COPY = "copy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +263,7 @@ class ClaimedEmail:
     `ref` None: it was moved and the server did not tell its new UID. `undoing`: the actions take an earlier filing
     back; `expected_flags` are then the flags it had when we left it, `our_flags` those that we changed. `settled_uids`:
     mails of the same identity whose filing in this mailbox was settled before; where one is gone, this one is it.
+    `partly_done`: an earlier attempt ended after some of what was decided had its effect.
     """
 
     id: int
@@ -274,6 +275,7 @@ class ClaimedEmail:
     expected_flags: Flags | None = None
     our_flags: Flags = frozenset()
     settled_uids: tuple[int, ...] = ()
+    partly_done: bool = False
 
     @property
     def move(self) -> LoggedAction | None:

@@ -63,7 +63,7 @@ FILING_TRANSITIONS: dict[Filing, frozenset[Filing]] = {
     F.APPLIED: frozenset({F.KEPT}),
     F.KEPT: frozenset({F.PENDING}),
     F.VANISHED: frozenset(),
-    F.FAILED: frozenset({F.PENDING}),
+    F.FAILED: frozenset({F.PENDING, F.KEPT}),
 }
 
 ACTION_TRANSITIONS: dict[ActionState, frozenset[ActionState]] = {
@@ -71,7 +71,8 @@ ACTION_TRANSITIONS: dict[ActionState, frozenset[ActionState]] = {
     # UID MOVE and STORE: one command; seen not to have happened, it is planned again.
     A.SENT: frozenset({A.DONE, A.PLANNED, A.REFUSED, A.ABANDONED}),
     # COPY + UID EXPUNGE (RFC 4315): the source goes only after its copy is acknowledged and committed.
-    A.COPY_SENT: frozenset({A.COPIED, A.DONE, A.PLANNED, A.REFUSED, A.ABANDONED}),
+    # A copy that was wanted as such ends when it is there: its source stays.
+    A.COPY_SENT: frozenset({A.COPIED, A.DONE, A.DONE_SOURCE_LEFT, A.PLANNED, A.REFUSED, A.ABANDONED}),
     A.COPIED: frozenset({A.EXPUNGE_SENT, A.DONE, A.DONE_SOURCE_LEFT, A.ABANDONED}),
     A.EXPUNGE_SENT: frozenset({A.DONE, A.COPIED, A.ABANDONED}),
     A.DONE: frozenset(),
@@ -79,6 +80,9 @@ ACTION_TRANSITIONS: dict[ActionState, frozenset[ActionState]] = {
     A.REFUSED: frozenset(),
     A.ABANDONED: frozenset(),
 }
+
+HAPPENED = frozenset({A.DONE, A.DONE_SOURCE_LEFT})
+"""Actions in these states had their effect."""
 
 UNSETTLED = frozenset({A.SENT, A.COPY_SENT, A.COPIED, A.EXPUNGE_SENT})
 """Actions in these states may have reached the server: only reconciliation leads out of them after a crash."""

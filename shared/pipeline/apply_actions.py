@@ -18,7 +18,7 @@ from shared.pipeline.visit import Visit, failures_noted, visit
 from shared.records import Account, ActionKind, ClaimedEmail, MailboxStatus, Mode, Run
 from shared.status import Filing
 
-TOLD = frozenset({"left_alone", "capped", "missing_mailboxes"})
+TOLD = frozenset({"left_alone", "copies_left", "capped", "missing_mailboxes"})
 """Counts of a call that its run's summary cannot know."""
 
 
@@ -65,7 +65,7 @@ def _finished(batch: Batch, account: Account, store: Store, answer: Batch, start
         return replace(answer, ms=ms)
     summary = store.runs.summary(batch.run)
     outcome = "held" if summary.counts.get("held") else answer.outcome or "done"
-    store.runs.close(batch.run, outcome)
+    store.runs.close(batch.run, outcome, summary)
     store.accounts.record_success(account.id)
     return replace(
         answer,
@@ -165,6 +165,8 @@ def _undo(at: Visit, batch: Batch, counts: Counter[str]) -> None:
     placed = sorted((email for email in emails if email.ref), key=_mailbox)
     for mailbox, group in groupby(placed, key=_mailbox):
         _undo_in(at, mailbox, list(group), counts)
+    if batch.undo is not None:
+        counts["copies_left"] = at.store.actions.copies_left(at.account.id, batch.undo)
 
 
 def _undo_in(at: Visit, mailbox: str, emails: Sequence[ClaimedEmail], counts: Counter[str]) -> None:

@@ -1,23 +1,25 @@
-"""Carry out the claimed actions of one selected mailbox: flags first, exactly one move last (docs/architecture.md).
+"""Carry out the claimed actions of a selected mailbox: flags, then copies, one move last (docs/architecture.md).
 
 Each step is committed in the action log before its bytes leave: at whatever line the process dies, reconcile.py can
 tell from the log and from the server what happened.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from shared.pipeline.copying import finish_copied
+from shared.pipeline.further_copies import copy_further, look_for_copies
 from shared.pipeline.movable import Movable
 from shared.pipeline.moving import move_all
 from shared.pipeline.put_back import leave, put_back, steps_of
 from shared.pipeline.targets import find_again, find_targets
 from shared.pipeline.visit import Visit
 from shared.records import ActionKind, ActionStep, ClaimedEmail, Flags, LoggedAction, MailboxStatus, Outcome
-from shared.status import ActionState, Filing
+from shared.status import HAPPENED, ActionState, Filing
 
 A = ActionState
+FLAG_CHANGES = frozenset({ActionKind.FLAG, ActionKind.UNFLAG})
 
 
 def carry_out(at: Visit, status: MailboxStatus, emails: Sequence[ClaimedEmail], counts: Counter[str]) -> None:
@@ -33,9 +35,13 @@ def carry_out(at: Visit, status: MailboxStatus, emails: Sequence[ClaimedEmail], 
     ready, flags = _present(at, here, counts)
     if not ready:
         return
-    steps = _set_flags(at, status, ready, flags)
-    _finish_unmoved(at, [email for email in ready if not email.move], steps, counts)
-    _move(at, status, [email for email in ready if email.move], flags, steps, counts)
+    flag_steps = _set_flags(at, status, ready, flags)
+    copies = copy_further(at, status, ready, flags)
+    steps = [*flag_steps, *copies.steps]
+    clear = copies.clear(ready)
+    _finish_unmoved(at, [email for email in clear if not email.move], steps, counts)
+    _move(at, status, [email for email in clear if email.move], flags, steps, counts)
+    look_for_copies(at, ready, copies, steps, counts)
 
 
 def _is_copied(email: ClaimedEmail) -> bool:
@@ -117,7 +123,7 @@ def _set_flags(
     sent: list[ActionStep] = []
     refused: list[ActionStep] = []
     for email in emails:
-        wanted = [action for action in email.actions if action.kind is not ActionKind.MOVE]
+        wanted = [action for action in email.actions if action.kind in FLAG_CHANGES]
         for keywords in (False, True):
             part = [action for action in wanted if action.target.startswith("\\") is not keywords]
             for kind in (ActionKind.FLAG, ActionKind.UNFLAG):
@@ -183,18 +189,32 @@ def _finish_unmoved(
     """Mails without a move end here, where they are."""
     if not emails:
         return
-    done = {step.action_id for step in steps if step.became is A.DONE}
+    done = {step.action_id for step in steps if step.became in HAPPENED}
     outcomes = []
     for email in emails:
         if email.undoing:
             outcome = Outcome(email_id=email.id, became=Filing.KEPT, why="undone", by="person")
-        elif any(action.id in done for action in email.actions):
-            outcome = Outcome(email_id=email.id, became=Filing.APPLIED, why="flags set")
+        elif email.partly_done or any(action.id in done for action in email.actions):
+            outcome = Outcome(email_id=email.id, became=Filing.APPLIED, why=_what_was_done(email, done))
         else:
-            outcome = Outcome(email_id=email.id, became=Filing.KEPT, why="the server refuses what was decided")
+            outcome = Outcome(email_id=email.id, became=Filing.KEPT, why=_why_not(email, steps))
         counts["undone" if email.undoing else outcome.became.value] += 1
         outcomes.append(outcome)
     at.store.actions.finish(at.lease, steps_of(emails, steps), outcomes, at.run_id)
+
+
+def _what_was_done(email: ClaimedEmail, done: Container[int]) -> str:
+    kinds = {action.kind for action in email.actions if action.id in done}
+    words = ["flags set"] if kinds & FLAG_CHANGES else []
+    words += ["copied"] if ActionKind.COPY in kinds else []
+    return ", ".join(words) or "done in part before; the server refuses the rest"
+
+
+def _why_not(email: ClaimedEmail, steps: Iterable[ActionStep]) -> str:
+    """Return why no copy was made; of flags the log says it one by one."""
+    copies = {action.id for action in email.copies}
+    refusals = (step.error for step in steps if step.action_id in copies and step.error)
+    return next(refusals, "the server refuses what was decided")
 
 
 def _move(

@@ -55,7 +55,7 @@ def _fetch(at: Visit, wishes: Sequence[PartsWish]) -> list[ArrivedParts]:
     try:
         fetched = at.session.parts({wish.uid: wish.parts for wish in wishes})
     except Throttled:
-        at.store.parts.give_back(wishes)
+        at.store.parts.give_back(at.account.id, wishes)
         raise
     return [_arrived(wish, fetched) for wish in wishes]
 

@@ -210,8 +210,8 @@ class Parts(Protocol):
         What is neither put nor given back is tried again later, fewer together, and at last given up.
         """
 
-    def give_back(self, wishes: Sequence[PartsWish]) -> None:
-        """The attempt does not count."""
+    def give_back(self, account_id: int, wishes: Sequence[PartsWish]) -> None:
+        """The attempt does not count; all wishes of the account wait a while."""
 
     def put(self, arrived: Sequence[ArrivedParts], run: uuid.UUID | None = None) -> None:
         """Store what came and what cannot be had; StaleClaim if one of these wishes is no more."""

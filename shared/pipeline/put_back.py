@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from shared.pipeline.visit import Visit
 from shared.records import ActionStep, ClaimedEmail, LoggedAction, Outcome
-from shared.status import ActionState, Filing
+from shared.status import HAPPENED, ActionState, Filing
 
 A = ActionState
 
@@ -34,16 +34,16 @@ def leave(
     flag_steps: Sequence[ActionStep],
     counts: Counter[str],
 ) -> None:
-    """End claims whose planned move is refused with a reason; their flags may have been set."""
+    """End claims whose planned move is refused with a reason; their flags may have been set, and copies made."""
     if not staying:
         return
-    done = {step.action_id for step in flag_steps if step.became is A.DONE}
+    done = {step.action_id for step in flag_steps if step.became in HAPPENED}
     steps = steps_of([email for email, _, _ in staying], flag_steps)
     outcomes = []
     for email, move, why in staying:
         steps.append(ActionStep(action_id=move.id, was=move.state, became=A.REFUSED, error=why))
-        flagged = any(action.id in done for action in email.actions)
-        became = Filing.APPLIED if flagged or email.undoing else Filing.KEPT
+        partly = email.partly_done or any(action.id in done for action in email.actions)
+        became = Filing.APPLIED if partly or email.undoing else Filing.KEPT
         counts["left_alone" if email.undoing else became.value] += 1
         outcomes.append(Outcome(email_id=email.id, became=became, why=why))
     at.store.actions.finish(at.lease, steps, outcomes, at.run_id)

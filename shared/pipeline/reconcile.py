@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from shared.errors import NotFound
 from shared.mail.fetched import new_email
 from shared.pipeline.visit import Visit
-from shared.records import ActionStep, ClaimedEmail, EmailRef, LoggedAction, Outcome
+from shared.records import ActionKind, ActionStep, ClaimedEmail, EmailRef, LoggedAction, Outcome
 from shared.status import UNSETTLED, ActionState, Filing
 
 A = ActionState
@@ -59,7 +59,8 @@ def settle(at: Visit, emails: Sequence[ClaimedEmail], *, refusals: Mapping[int, 
 
 
 def _refused(outcome: Outcome, refusals: Mapping[int, str]) -> Outcome:
-    if outcome.became is Filing.PENDING and outcome.email_id in refusals:
+    stuck = outcome.became is Filing.PENDING and outcome.by == "reconcile"
+    if stuck and outcome.email_id in refusals:
         return replace(outcome, by="server", why=f"the server refuses: {refusals[outcome.email_id]}")
     return outcome
 
@@ -117,15 +118,45 @@ def _arrivals(at: Visit, mailbox: str, uidvalidity: int, low: int) -> list[tuple
 
 
 def judge(emails: Sequence[ClaimedEmail], evidence: Evidence) -> Verdict:
-    """Decide what happened to each mail. Sources that are gone take arrivals first: twins are matched by count."""
-    arrivals = {key: list(uids) for key, uids in evidence.arrivals.items()}
+    """Decide what happened to each mail, once each arrival is given to one action: twins are matched by count."""
+    arrived = _assign(emails, evidence)
     steps: list[ActionStep] = []
     outcomes: list[Outcome] = []
-    for email in sorted(emails, key=lambda email: _is_present(email, evidence)):
-        mail_steps, outcome = _judge_one(email, evidence, arrivals)
+    for email in emails:
+        mail_steps, outcome = _judge_one(email, evidence, arrived)
         steps += mail_steps
         outcomes.append(outcome)
     return Verdict(steps=tuple(steps), outcomes=tuple(outcomes))
+
+
+def _assign(emails: Sequence[ClaimedEmail], evidence: Evidence) -> dict[int, int]:
+    """Return the UID of the arrival that each action brought about, by action: it came after its command.
+
+    Moves whose source is gone come first: their mail is nowhere else. Of copies come first those whose source stands:
+    what was gone was not copied, and what was copied must not be copied again.
+    """
+    arrivals = {key: list(uids) for key, uids in evidence.arrivals.items()}
+    looking: list[tuple[int, ClaimedEmail, LoggedAction]] = []
+    for email in emails:
+        stays = _is_present(email, evidence) or (_is_renumbered(email, evidence) and not _may_be_moved(email))
+        for action in email.actions:
+            if action.kind is ActionKind.COPY and action.state is A.COPY_SENT:
+                looking.append((2 if stays else 3, email, action))
+            elif action.kind is ActionKind.MOVE and (action.state is A.COPY_SENT or (_is_open(action) and not stays)):
+                looking.append((1 if stays else 0, email, action))
+    arrived: dict[int, int] = {}
+    for _, email, action in sorted(looking, key=lambda item: item[0]):
+        if (uid := _take(action, email, arrivals)) is not None:
+            arrived[action.id] = uid
+    return arrived
+
+
+def _is_open(move: LoggedAction) -> bool:
+    return move.state in UNSETTLED and move.target_uid is None
+
+
+def _may_be_moved(email: ClaimedEmail) -> bool:
+    return email.move is not None and email.move.state is A.SENT
 
 
 def _is_present(email: ClaimedEmail, evidence: Evidence) -> bool:
@@ -137,42 +168,42 @@ def _is_renumbered(email: ClaimedEmail, evidence: Evidence) -> bool:
     return any((source.mailbox, source.uidvalidity) in evidence.renumbered for source in sources)
 
 
-def _judge_one(
-    email: ClaimedEmail, evidence: Evidence, arrivals: dict[tuple[str, int, uuid.UUID], list[int]]
-) -> tuple[list[ActionStep], Outcome]:
+def _judge_one(email: ClaimedEmail, evidence: Evidence, arrived: Mapping[int, int]) -> tuple[list[ActionStep], Outcome]:
     move = email.move
     if not any(action.state in UNSETTLED for action in email.actions):
         return [], _again(email, "the worker ended before anything was sent")
     renumbered = _is_renumbered(email, evidence)
-    if _is_present(email, evidence) or (renumbered and (move is None or move.state is not A.SENT)):
-        arrival = _take(move, email, arrivals) if move is not None and move.state is A.COPY_SENT else None
-        return _still_there(email, arrival)
+    if _is_present(email, evidence) or (renumbered and not _may_be_moved(email)):
+        return _still_there(email, arrived)
     if move is None or move.state is A.PLANNED:
-        return _abandon(email), _outcome(email, Filing.VANISHED, "gone from its mailbox before it was filed")
-    uid = move.target_uid or _take(move, email, arrivals)
+        return _abandon(email, arrived), _outcome(email, Filing.VANISHED, "gone from its mailbox before it was filed")
+    uid = move.target_uid or arrived.get(move.id)
     if uid is None and renumbered:
-        return _still_there(email, None)
+        return _still_there(email, arrived)
     if uid is None:
         why = "neither in its mailbox nor among what is new in the target"
-        return _abandon(email), _outcome(email, Filing.UNCLEAR, why)
+        return _abandon(email, arrived), _outcome(email, Filing.UNCLEAR, why)
     return _arrived(email, move, uid)
 
 
-def _take(move: LoggedAction, email: ClaimedEmail, arrivals: dict[tuple[str, int, uuid.UUID], list[int]]) -> int | None:
+def _take(
+    action: LoggedAction, email: ClaimedEmail, arrivals: dict[tuple[str, int, uuid.UUID], list[int]]
+) -> int | None:
     """Assign one arrival to this mail: it came after our command, and nobody else claims it."""
-    if move.target_mailbox is None or move.target_uidvalidity is None:
+    if action.target_mailbox is None or action.target_uidvalidity is None:
         return None
-    uids = arrivals.get((move.target_mailbox, move.target_uidvalidity, email.identity_hash), [])
-    chosen = next((uid for uid in uids if uid >= (move.target_uidnext or 1)), None)
+    uids = arrivals.get((action.target_mailbox, action.target_uidvalidity, email.identity_hash), [])
+    chosen = next((uid for uid in uids if uid >= (action.target_uidnext or 1)), None)
     if chosen is not None:
         uids.remove(chosen)
     return chosen
 
 
-def _still_there(email: ClaimedEmail, arrival: int | None) -> tuple[list[ActionStep], Outcome]:
+def _still_there(email: ClaimedEmail, arrived: Mapping[int, int]) -> tuple[list[ActionStep], Outcome]:
     """The source exists, or may under a UID that the next fetch finds by identity.
 
-    A copy that arrived is kept and only its expunge remains; anything else is done again.
+    A copy that arrived (its UID by action) is kept, and of a move only the expunge remains; anything else is
+    done again.
 
     A UID MOVE leaves each message in one mailbox (RFC 6851 section 3.3), so a present source was not moved; should
     a server have left it in both, moving it again costs a duplicate, while expunging could cost the mail.
@@ -182,11 +213,23 @@ def _still_there(email: ClaimedEmail, arrival: int | None) -> tuple[list[ActionS
         if action.state is A.SENT:
             steps.append(ActionStep(action_id=action.id, was=A.SENT, became=A.PLANNED))
         elif action.state is A.COPY_SENT:
-            became = A.PLANNED if arrival is None else A.COPIED
-            steps.append(ActionStep(action_id=action.id, was=A.COPY_SENT, became=became, target_uid=arrival))
+            steps.append(_copy_step(action, arrived, otherwise=A.PLANNED))
         elif action.state is A.EXPUNGE_SENT:
             steps.append(ActionStep(action_id=action.id, was=A.EXPUNGE_SENT, became=A.COPIED))
+    if len(steps) == len(email.actions) and all(step.became is A.DONE_SOURCE_LEFT for step in steps):
+        why = "found in the target after a crash"
+        return steps, Outcome(email_id=email.id, became=Filing.APPLIED, why=why, by="reconcile")
+    if any(step.became is A.DONE_SOURCE_LEFT for step in steps):  # it got on: that attempt does not count
+        return steps, replace(_again(email, "copied; the rest is still to be done"), by="dependency")
     return steps, _again(email, "the worker ended before the server did it")
+
+
+def _copy_step(action: LoggedAction, arrived: Mapping[int, int], *, otherwise: ActionState) -> ActionStep:
+    """Return what became of a COPY: half a move, or all that was wanted."""
+    uid = arrived.get(action.id)
+    made = A.COPIED if action.kind is ActionKind.MOVE else A.DONE_SOURCE_LEFT
+    became = otherwise if uid is None else made
+    return ActionStep(action_id=action.id, was=A.COPY_SENT, became=became, target_uid=uid)
 
 
 def _arrived(email: ClaimedEmail, move: LoggedAction, uid: int) -> tuple[list[ActionStep], Outcome]:
@@ -200,8 +243,14 @@ def _arrived(email: ClaimedEmail, move: LoggedAction, uid: int) -> tuple[list[Ac
     )
 
 
-def _abandon(email: ClaimedEmail) -> list[ActionStep]:
-    return [ActionStep(action_id=action.id, was=action.state, became=A.ABANDONED) for action in email.actions]
+def _abandon(email: ClaimedEmail, arrived: Mapping[int, int]) -> list[ActionStep]:
+    """Give up what did not happen; a copy that arrived is there."""
+    return [
+        _copy_step(action, arrived, otherwise=A.ABANDONED)
+        if action.kind is ActionKind.COPY and action.state is A.COPY_SENT
+        else ActionStep(action_id=action.id, was=action.state, became=A.ABANDONED)
+        for action in email.actions
+    ]
 
 
 def _again(email: ClaimedEmail, why: str) -> Outcome:

@@ -45,6 +45,8 @@ def _recognise(transaction: Transaction, where: dict[str, Any]) -> dict[str, int
         transaction.run("drop_known", **where)
     if relatives.get("unsettled") or relatives.get("copied"):
         transaction.run("drop_own_copies", **where)
+    if relatives.get("copies_renumbered"):
+        transaction.run("follow_copies", **where)
     if relatives.get("renumbered"):
         numbers["remapped"] = int(transaction.value("remap", **where))
     if relatives.get("filed"):

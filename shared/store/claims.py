@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from psycopg.rows import DictRow
 
 from shared.records import ActionKind, ClaimedEmail, EmailRef, Flags, LoggedAction
-from shared.status import ActionState, Filing
+from shared.status import HAPPENED, ActionState, Filing
 from shared.store.database import Transaction
 
+FLAG_CHANGES = frozenset({ActionKind.FLAG, ActionKind.UNFLAG})
 FINISHED = frozenset({ActionState.DONE, ActionState.DONE_SOURCE_LEFT, ActionState.REFUSED, ActionState.ABANDONED})
 
 
@@ -62,8 +63,9 @@ def _claimed(row: DictRow, actions: list[DictRow]) -> ClaimedEmail:
         actions=tuple(logged_action(action) for action in todo if action["state"] not in FINISHED),
         undoing=undoing,
         expected_flags=_flags_left(decided) if undoing else None,
-        our_flags=frozenset(action["target"] for action in decided if action["kind"] != ActionKind.MOVE),
+        our_flags=frozenset(action["target"] for action in decided if action["kind"] in FLAG_CHANGES),
         settled_uids=() if undoing else tuple(row["settled_uids"]),
+        partly_done=not undoing and any(action["state"] in HAPPENED for action in decided),
     )
 
 

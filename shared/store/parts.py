@@ -61,10 +61,11 @@ class Parts:
                     break
         return [PartsWish(email_id=row["id"], uid=row["uid"], parts=frozenset(row["wanted_parts"])) for row in rows]
 
-    def give_back(self, wishes: Sequence[PartsWish]) -> None:
-        """A server asked us to wait: the attempt does not count."""
+    def give_back(self, account_id: int, wishes: Sequence[PartsWish]) -> None:
+        """A server asked us to wait: the attempt does not count, and all wishes of the account wait a while."""
+        ids = array_literal(wish.email_id for wish in wishes)
         with self._database.transaction() as transaction:
-            transaction.run("give_back_wishes", ids=array_literal(wish.email_id for wish in wishes))
+            transaction.run("give_back_wishes", account_id=account_id, ids=ids, backoff_s=BACKOFF_S)
 
     def put(self, arrived: Sequence[ArrivedParts], run: uuid.UUID | None = None) -> None:
         """Store what came and what cannot be had; StaleClaim and no change if one of these wishes is no more."""

@@ -37,11 +37,12 @@ class Runs:
         """Open or continue a run; LeaseHeld if another run is at work. Once dry, a run stays dry."""
         with self._database.transaction(relaxed=True) as transaction:
             transaction.run("open_run", run=run, account_id=account_id, dry_run=dry_run)
+            # The lease first: who waits here for a call that closes the run must then see it finished.
+            if not transaction.one("hold_sync", account_id=account_id, run=run, seconds=self._claim_timeout_s):
+                raise LeaseHeld
             row = transaction.one("read_run", run=run)
             if row is None or row["account_id"] != account_id:
                 raise NotFound("there is no such run of this account")
-            if not transaction.one("hold_sync", account_id=account_id, run=run, seconds=self._claim_timeout_s):
-                raise LeaseHeld
         opened = _run(row)
         return opened if opened.dry_run or not dry_run else _run({**row, "dry_run": True})
 

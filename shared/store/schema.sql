@@ -10,7 +10,7 @@ CREATE TYPE action_state AS ENUM (
     'planned', 'sent', 'copy_sent', 'copied', 'expunge_sent', 'done', 'done_source_left', 'refused', 'abandoned'
 );
 
-CREATE TYPE action_kind AS ENUM ('flag', 'unflag', 'move');
+CREATE TYPE action_kind AS ENUM ('flag', 'unflag', 'move', 'copy');
 
 CREATE TYPE account_mode AS ENUM ('observe', 'apply', 'paused');
 
@@ -102,7 +102,11 @@ CREATE TABLE emails (
     headers jsonb NOT NULL,
     defects text[] NOT NULL,
     excerpt text,
+    excerpt_at timestamptz,
+    attachments jsonb, -- NULL: not fetched
     fetched_parts text[] NOT NULL DEFAULT '{header}',
+    wanted_parts text[], -- NULL: none; classify-rules waits for them
+    unavailable_parts text[] NOT NULL DEFAULT '{}',
     fetched_at timestamptz NOT NULL,
     status email_status NOT NULL DEFAULT 'fetched',
     filing email_filing NOT NULL DEFAULT 'none',
@@ -133,12 +137,24 @@ CREATE TABLE emails (
         (claim_token IS NULL) = (claim_expires_at IS NULL)
         AND (claim_token IS NULL OR status = 'fetched' OR filing IN ('applying', 'applied'))
     ),
-    CONSTRAINT emails_held CHECK ((filing = 'held') = (held_run IS NOT NULL))
+    CONSTRAINT emails_held CHECK ((filing = 'held') = (held_run IS NOT NULL)),
+    CONSTRAINT emails_wanted CHECK (
+        wanted_parts IS NULL OR (status = 'fetched' AND cardinality(wanted_parts) > 0)
+    ),
+    CONSTRAINT emails_excerpt CHECK ((excerpt IS NULL) = (excerpt_at IS NULL))
 );
 
 CREATE INDEX emails_identity ON emails (account_id, identity_hash);
 
-CREATE INDEX emails_to_classify ON emails (account_id, internaldate DESC, uid DESC) WHERE status = 'fetched';
+CREATE INDEX emails_to_classify ON emails (account_id, internaldate DESC, uid DESC)
+    WHERE status = 'fetched' AND wanted_parts IS NULL;
+
+CREATE INDEX emails_wished ON emails (account_id, mailbox_id) WHERE wanted_parts IS NOT NULL;
+
+CREATE INDEX emails_excerpt_at ON emails (account_id, excerpt_at) WHERE excerpt IS NOT NULL;
+
+CREATE INDEX emails_excerpt_final ON emails (account_id)
+    WHERE excerpt IS NOT NULL AND status IN ('classified', 'failed');
 
 CREATE INDEX emails_uncertain ON emails (account_id) WHERE status = 'uncertain';
 
@@ -152,7 +168,7 @@ CREATE TABLE email_events (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     email_id bigint NOT NULL, -- of emails; written by the statement that changes the mail (ADR 12)
     run_id uuid,
-    what text NOT NULL CHECK (what IN ('status', 'filing', 'place')),
+    what text NOT NULL CHECK (what IN ('status', 'filing', 'place', 'parts')),
     was text,
     became text NOT NULL,
     why text NOT NULL,

@@ -35,6 +35,8 @@ POINTS: dict[str, tuple[str, Callable[..., bool]]] = {
     "copied": ("advance", becomes(A.COPIED)),
     "expunge_sent": ("advance", becomes(A.EXPUNGE_SENT)),
     "done": ("finish", becomes(A.DONE)),
+    "done_source_left": ("finish", becomes(A.DONE_SOURCE_LEFT)),
+    "done_source_left, sent": ("advance", becomes(A.DONE_SOURCE_LEFT)),
 }
 
 

@@ -49,6 +49,19 @@ SELECT
             AND target_uidvalidity = %(uidvalidity)s
     ) AS copied,
     EXISTS (
+        SELECT FROM actions
+        WHERE account_id = %(account_id)s
+            AND state = 'done_source_left'
+            AND target_mailbox = %(mailbox)s
+            AND target_uidvalidity < %(uidvalidity)s
+    ) OR EXISTS (
+        SELECT FROM actions
+        WHERE account_id = %(account_id)s
+            AND state = 'done_source_left'
+            AND target_mailbox = %(mailbox)s
+            AND target_uidvalidity > %(uidvalidity)s
+    ) AS copies_renumbered,
+    EXISTS (
         SELECT FROM emails WHERE mailbox_id = %(mailbox_id)s AND uidvalidity < %(uidvalidity)s
     ) OR EXISTS (
         SELECT FROM emails WHERE mailbox_id = %(mailbox_id)s AND uidvalidity > %(uidvalidity)s
@@ -98,6 +111,33 @@ WITH copies AS (
     DELETE FROM stage USING copies WHERE stage.uid = copies.target_uid RETURNING stage.uid
 )
 SELECT count(*) FROM ours;
+
+-- follow_copies --
+-- Copies of ours that arrive under another UIDVALIDITY of their mailbox are still ours: the log follows them, one by one.
+WITH old AS (
+    SELECT actions.id, emails.identity_hash,
+        row_number() OVER (PARTITION BY emails.identity_hash ORDER BY actions.target_uid, actions.id) AS nth
+    FROM (SELECT DISTINCT identity_hash FROM stage) AS arriving
+    CROSS JOIN LATERAL (
+        SELECT id, identity_hash FROM emails
+        WHERE account_id = %(account_id)s AND identity_hash = arriving.identity_hash
+        OFFSET 0 -- keeps it a look-up by index for each mail
+    ) AS emails
+    JOIN actions ON actions.email_id = emails.id
+    WHERE actions.state = 'done_source_left'
+        AND actions.target_mailbox = %(mailbox)s
+        AND actions.target_uidvalidity <> %(uidvalidity)s
+), new AS (
+    SELECT uid, identity_hash, row_number() OVER (PARTITION BY identity_hash ORDER BY uid) AS nth FROM stage
+), placed AS (
+    UPDATE actions SET target_uidvalidity = %(uidvalidity)s, target_uid = new.uid
+    FROM old JOIN new USING (identity_hash, nth)
+    WHERE actions.id = old.id
+    RETURNING actions.target_uid
+), dropped AS (
+    DELETE FROM stage USING placed WHERE stage.uid = placed.target_uid
+)
+SELECT count(*) FROM placed;
 
 -- remap --
 -- Mail known under another UIDVALIDITY of this mailbox gets its new place, where identity_hash is one-to-one. Twins that

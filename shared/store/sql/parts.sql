@@ -123,9 +123,18 @@ WHERE emails.id = next.id
 RETURNING emails.id, emails.uid, emails.wanted_parts;
 
 -- give_back_wishes --
--- It was not the mail's fault: the attempt does not count, and the next call may try again.
-UPDATE emails SET attempts = attempts - 1, next_attempt_at = NULL
-WHERE id = ANY (%(ids)s::bigint[]) AND wanted_parts IS NOT NULL AND attempts > 0;
+-- A server asks us to wait, which is no mail's fault: the attempt does not count. All that is wished waits a while, so
+-- that what the server gives of other mail goes on meanwhile.
+UPDATE emails
+SET attempts = attempts - (CASE WHEN id = ANY (%(ids)s::bigint[]) AND attempts > 0 THEN 1 ELSE 0 END),
+    next_attempt_at = coalesce(%(now)s::timestamptz, clock_timestamp()) + make_interval(secs => %(backoff_s)s)
+WHERE account_id = %(account_id)s
+    AND wanted_parts IS NOT NULL
+    AND (
+        id = ANY (%(ids)s::bigint[])
+        OR next_attempt_at IS NULL
+        OR next_attempt_at <= coalesce(%(now)s::timestamptz, clock_timestamp())
+    );
 
 -- put_parts --
 -- Store what came of wishes, and what cannot be had; with it the mail waits no more.

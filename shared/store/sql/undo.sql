@@ -1,6 +1,7 @@
 -- claim_applied --
 -- Claim what a run applied and nobody has touched since, to take it back; its owner asks, so observing is enough.
--- What its owner moved on since stays there, and a copy whose source was left cannot be taken back, only its flags.
+-- What its owner moved on since stays there, and a copy whose source was left is never taken back: there is no
+-- delete here, so a mail that was only copied has nothing to undo.
 UPDATE emails SET claim_token = %(token)s::uuid, claim_expires_at = %(expires_at)s
 WHERE account_id = %(account_id)s
     AND filing = 'applied'
@@ -39,8 +40,11 @@ WHERE account_id = %(account_id)s
                 AND actions.decision_id = emails.decision_id
                 AND actions.undoes IS NULL
                 AND actions.state = 'done'
-                AND (actions.kind = 'flag') <> (
-                    lower(actions.target) = ANY (SELECT lower(flag) FROM unnest(actions.source_flags) AS flag)
+                AND (
+                    actions.kind = 'move'
+                    OR (actions.kind = 'flag') <> (
+                        lower(actions.target) = ANY (SELECT lower(flag) FROM unnest(actions.source_flags) AS flag)
+                    )
                 )
         )
     )
@@ -70,6 +74,11 @@ WHERE done.email_id = ANY (%(ids)s)
         WHERE reverse.undoes = done.id AND reverse.state NOT IN ('refused', 'abandoned')
     )
 ON CONFLICT (email_id, decision_id, kind, target) DO NOTHING;
+
+-- count_copies_left --
+-- Count the copies that a run made; where it could only copy what it should move, these too.
+SELECT count(*) FROM actions
+WHERE account_id = %(account_id)s AND run_id = %(undone_run)s AND undoes IS NULL AND state = 'done_source_left';
 
 -- claim_begun_undos --
 -- Claim mail whose filing began to be taken back and is not yet.

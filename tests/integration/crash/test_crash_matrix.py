@@ -1,4 +1,4 @@
-"""A worker process killed, cut off or stalled at every point of a move, on a real Dovecot and a real PostgreSQL.
+"""A worker killed, cut off or stalled at every point of a move or a copy, on a real Dovecot and a real PostgreSQL.
 
 Counted on the server: SHA-256 of the maildir files, with their flags, before and after the next syncs.
 """
@@ -33,14 +33,18 @@ version: 1
 rules:
   - name: letters
     when: {from: {domain: news.example}}
-    then: [{keyword: $News}, {move: News}]
+    then: [{keyword: $News}, %s]
 """
+MOVED, COPIED, BOTH = "{move: News}", "{copy: News}", "{copy: Reading}, {move: News}"
 
 SIZES = [1, 500]
 LOG_POINTS = {
     "MOVE": ["planned", "sent", "done"],
     "COPY": ["planned", "sent", "copied", "expunge_sent", "done"],
+    "copy": ["planned", "sent", "done_source_left"],
+    "copy, MOVE": ["planned", "sent", "done_source_left, sent", "done"],
 }
+"""The commands of a move; in small letters the action copy."""
 WIRE_POINTS = {
     "MOVE": [("UID MOVE", when) for when in ("before-send", "after-last-byte", "before-tagged", "after-tagged")],
     "COPY": [
@@ -48,8 +52,12 @@ WIRE_POINTS = {
         for name in ("UID COPY", "UID STORE", "UID EXPUNGE")
         for when in ("before-send", "after-last-byte", "before-tagged", "after-tagged")
     ],
+    "copy": [("UID COPY", when) for when in ("before-send", "after-last-byte", "before-tagged", "after-tagged")],
+    "copy, MOVE": [("UID COPY", when) for when in ("before-send", "after-last-byte", "before-tagged", "after-tagged")],
 }
-WAYS = {"MOVE": (), "COPY": ("MOVE",)}
+WAYS = {"MOVE": (), "COPY": ("MOVE",), "copy": (), "copy, MOVE": ()}
+MOVES = ("MOVE", "COPY")
+THEN = {"MOVE": MOVED, "COPY": MOVED, "copy": COPIED, "copy, MOVE": BOTH}
 WIRE_CASES = [(way, name, when) for way, points in WIRE_POINTS.items() for name, when in points]
 
 
@@ -67,8 +75,9 @@ def sha(raw: bytes) -> str:
 
 @dataclass
 class Scene:
-    """A mailbox with letters to move and one mail to leave, seen through a proxy."""
+    """A mailbox with letters to move or to copy and one mail to leave, seen through a proxy."""
 
+    way: str
     user: DovecotUser
     proxy: WireProxy
     agent: Agent
@@ -83,7 +92,9 @@ class Scene:
 
     def expected(self) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
         news = [(sha(letter(n)), ("F", "$News") if n % 2 else ("$News",)) for n in range(1, self.size + 1)]
-        return {"INBOX": [(sha(friend(9999)), ())], "News": sorted([(sha(letter(1)), ("S",)), *news])}
+        inbox = [(sha(friend(9999)), ()), *(news if self.way == "copy" else ())]
+        found = {"INBOX": sorted(inbox), "News": sorted([(sha(letter(1)), ("S",)), *news])}
+        return found | {"Reading": sorted(news)} if self.way == "copy, MOVE" else found
 
     def census(self) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
         return {name: mails for name, mails in self.user.census().items() if mails}
@@ -109,8 +120,8 @@ def scene_of(
     def make(way: str, size: int) -> Scene:
         proxy = WireProxy(upstream=(dovecot.host, dovecot.port), mask=WAYS[way])
         proxies.append(proxy.__enter__())
-        agent = real_agent(dovecot, RULES, proxy=proxy)
-        scene = Scene(user=dovecot, proxy=proxy, agent=agent, url=database_url, size=size)
+        agent = real_agent(dovecot, RULES % THEN[way], proxy=proxy)
+        scene = Scene(way=way, user=dovecot, proxy=proxy, agent=agent, url=database_url, size=size)
         scene.seed()
         approve_everything(agent)
         return scene
@@ -175,7 +186,7 @@ def test_a_connection_that_breaks_or_falls_silent(
     scene = scene_of(way, 3)
     scene.proxy.on(name, when=when, do=do, nth=2 if name == "UID STORE" else 1)
 
-    if (name, when) == ("UID MOVE", "after-tagged"):
+    if (way, name, when) in {("MOVE", "UID MOVE", "after-tagged"), ("copy", "UID COPY", "after-tagged")}:
         scene.agent.sync()  # all was heard: nothing is left to say but LOGOUT
     else:
         with pytest.raises(EmailAgentError):
@@ -233,7 +244,7 @@ def test_a_worker_stopped_past_its_lease_changes_nothing_when_it_wakes(
     assert {} == dict(scene.proxy.moved_uids() + scene.proxy.uids("UID STORE", "UID EXPUNGE"))
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", MOVES)
 def test_two_twins_in_one_batch(way: str, scene_of: Callable[[str, int], Scene]) -> None:
     """Two identical mails are two mails: after a crash both are in the target, once each."""
 
@@ -248,9 +259,24 @@ def test_two_twins_in_one_batch(way: str, scene_of: Callable[[str, int], Scene])
     assert expected == scene.census()
 
 
+@pytest.mark.parametrize("point", ["sent", "done_source_left"])
+def test_two_twins_are_two_copies(point: str, scene_of: Callable[[str, int], Scene]) -> None:
+    """Two identical mails copied in one batch: after a crash the target has two copies more, not one or three."""
+
+    scene = scene_of("copy", 1)
+    scene.user.deliver("INBOX", letter(1), "F", date_of(1))
+
+    assert killed(scene.start_worker(point=point))
+    scene.recover()
+
+    twin = (sha(letter(1)), ("F", "$News"))
+    expected = {name: sorted([*mails, twin]) for name, mails in scene.expected().items()}
+    assert expected == scene.census()
+
+
 @pytest.mark.parametrize("mailbox", ["INBOX", "News"])
 @pytest.mark.parametrize("point", ["sent", "done"])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", MOVES)
 def test_a_twin_delivered_during_the_crash(
     way: str, point: str, mailbox: str, scene_of: Callable[[str, int], Scene]
 ) -> None:
@@ -284,8 +310,10 @@ def test_uidvalidity_changes_between_fetch_and_apply(way: str, scene_of: Callabl
     assert scene.expected() == scene.census()
 
 
-@pytest.mark.parametrize("point", ["sent", "done"])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("way", "point"),
+    [*((way, point) for way in MOVES for point in ("sent", "done")), ("copy", "sent"), ("copy, MOVE", "sent")],
+)
 def test_uidvalidity_changes_during_the_crash(way: str, point: str, scene_of: Callable[[str, int], Scene]) -> None:
     """The worker died and the source was renumbered: nothing is moved twice, nothing is lost."""
 
@@ -298,7 +326,7 @@ def test_uidvalidity_changes_during_the_crash(way: str, point: str, scene_of: Ca
     assert scene.expected() == scene.census()
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", MOVES)
 def test_mail_that_somebody_marked_deleted_is_left_alone(way: str, scene_of: Callable[[str, int], Scene]) -> None:
     r"""Marked \Deleted between decision and filing: not moved (it would carry the mark along), not expunged."""
 

@@ -190,3 +190,17 @@ def test_a_copy_that_a_person_removed_is_not_made_again(post: DovecotPost, real_
     agent.sync()
 
     assert {"INBOX": ["plan"]} == post.found()
+
+
+def test_copies_in_a_mailbox_that_was_renumbered(post: DovecotPost, real_agent: Callable[..., Agent]) -> None:
+    """Read anew, they are still our copies: none is filed, or copied on."""
+    post.deliver("plan", mail(1, subject="plan"))
+    agent = real_agent(post.user, RULES.replace("copy: Reading", "copy: [Reading, \\Archive]"), mailboxes=READ)
+    agent.sync()
+    expected = {"INBOX": ["plan"], "Reading": ["plan"], "Archive": ["plan"]}
+    assert expected == post.found()
+    post.user.bump_uidvalidity("Reading")
+
+    for _ in range(2):
+        agent.sync()
+        assert expected == post.found()

@@ -26,17 +26,34 @@ rules:
   - name: alerts
     when: {subject: {contains: alert}}
     then: [flag]
+  - name: plans
+    when: {from: {domain: plans.example}}
+    then: [read, {copy: [Reading, Projects]}, {move: News}]
+  - name: recipes
+    when: {from: {domain: kitchen.example}}
+    then: [{copy: Reading}]
 """
 
 LETTER = b"From: a@news.example\r\nSubject: hello\r\nMessage-ID: <%d@news.example>\r\n\r\n"
 BILL = b"From: b@shop.example\r\nSubject: invoice\r\nMessage-ID: <%d@shop.example>\r\n\r\n"
 ALERT = b"From: c@shop.example\r\nSubject: alert\r\nMessage-ID: <%d@shop.example>\r\n\r\n"
+PLAN = b"From: e@plans.example\r\nSubject: plan\r\nMessage-ID: <%d@plans.example>\r\n\r\n"
+RECIPE = b"From: f@kitchen.example\r\nSubject: recipe\r\nMessage-ID: <%d@kitchen.example>\r\n\r\n"
 FRIEND = b"From: d@friend.example\r\nSubject: hi\r\nMessage-ID: <1@friend.example>\r\n\r\n"
 
-FILED = {"INBOX": ["alert", "friend"], "News": ["letter", "old", "twin", "twin"], "Bills": ["bill"]}
-"""`old` is a twin of `letter` that was in the target before."""
+FILED = {
+    "INBOX": ["alert", "friend", "recipe", "recipe"],
+    "News": ["letter", "old", "plan", "twin", "twin"],
+    "Bills": ["bill"],
+    "Reading": ["plan", "recipe", "recipe"],
+    "Projects": ["plan"],
+}
+"""`old` is a twin of `letter` that was in the target before; the two recipes are twins."""
 
-MOST_TOUCHES = 40
+COPIES = {"Reading", "Projects"}
+"""Mailboxes that only copies are put into."""
+
+MOST_TOUCHES = 60
 
 
 class LoggedFuse:
@@ -78,6 +95,9 @@ def mailbox(server: FakeMailServer) -> None:
     server.deliver("INBOX", "twin", LETTER % 2)
     server.deliver("INBOX", "bill", BILL % 1)
     server.deliver("INBOX", "alert", ALERT % 1)
+    server.deliver("INBOX", "plan", PLAN % 1)
+    server.deliver("INBOX", "recipe", RECIPE % 1)
+    server.deliver("INBOX", "recipe", RECIPE % 1)
     server.deliver("INBOX", "friend", FRIEND)
 
 
@@ -110,9 +130,10 @@ def cut(server: FakeMailServer, touches: int, after: bool) -> Any:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("mailboxes", [("INBOX",), ("INBOX", "Reading")], ids=["", "reading the copies"])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_worker_that_dies_anywhere_loses_and_doubles_nothing(
-    way: Callable[[FakeMailServer], None], after: bool, agent_for: Callable[[FakeMailServer, str], Agent]
+    way: Callable[[FakeMailServer], None], mailboxes: tuple[str, ...], after: bool, agent_for: Callable[..., Agent]
 ) -> None:
     """For every touch: die there, let the next syncs repair it; each mail is exactly once where it belongs."""
 
@@ -122,19 +143,24 @@ def test_a_worker_that_dies_anywhere_loses_and_doubles_nothing(
         server = FakeMailServer()
         mailbox(server)
         way(server)
-        agent = agent_for(server, RULES)
+        agent = agent_for(server, RULES, mailboxes=mailboxes)
         agent.store = FusedStore(agent.store, server.fuse)
         with cut(server, touches, after):
             agent.sync()
         if server.fuse.seen < touches:
             break
         agent.tick()
-        agent.sync()
-        agent.sync()
+        for _ in range(3):
+            agent.sync()
 
-        assert FILED == server.census(), f"touch {touches}"
+        assert filed(server) == server.census(), f"touch {touches}"
         assert_flags(server)
     assert 5 < touches < MOST_TOUCHES
+
+
+def filed(server: FakeMailServer) -> dict[str, list[str]]:
+    """Where COPYUID cannot be had no copy is made: it could not be told from new mail."""
+    return {name: mails for name, mails in FILED.items() if server.can_uidplus or name not in COPIES}
 
 
 def assert_flags(server: FakeMailServer) -> None:
@@ -149,6 +175,8 @@ def assert_flags(server: FakeMailServer) -> None:
         "twin": {"$News", "\\Seen"},
         "bill": set(),
         "alert": {"\\Flagged"},
+        "plan": {"\\Seen"},
+        "recipe": set(),
         "friend": set(),
     }
     assert expected == flags
@@ -159,7 +187,7 @@ def assert_flags(server: FakeMailServer) -> None:
 def test_an_undo_that_dies_anywhere_is_finished_by_the_next(
     way: Callable[[FakeMailServer], None], after: bool, agent_for: Callable[[FakeMailServer, str], Agent]
 ) -> None:
-    """For every touch of an undo: die there, undo again; mailboxes and flags are as before the run."""
+    """For every touch of an undo: die there, undo again; mailboxes and flags are as before the run, copies stay."""
 
     touches = 0
     while touches < MOST_TOUCHES:
@@ -170,6 +198,7 @@ def test_an_undo_that_dies_anywhere_is_finished_by_the_next(
         before = snapshot(server)
         agent = agent_for(server, RULES)
         run = agent.sync().run
+        agent.undo(agent.sync().run)  # without COPYUID a second run moves what was copied
         agent.store = FusedStore(agent.store, server.fuse)
         with cut(server, touches, after):
             agent.undo(run)
@@ -180,7 +209,10 @@ def test_an_undo_that_dies_anywhere_is_finished_by_the_next(
         agent.sync()
         agent.sync()
 
-        assert before == snapshot(server), f"touch {touches}"
+        now = snapshot(server)
+        assert before == {name: mails for name, mails in now.items() if name not in COPIES}, f"touch {touches}"
+        copies = {name: [serial for serial, _ in now[name]] for name in COPIES if now.get(name)}
+        assert {name: FILED[name] for name in COPIES if server.can_uidplus} == copies, f"touch {touches}"
     assert 5 < touches < MOST_TOUCHES
 
 

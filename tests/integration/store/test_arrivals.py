@@ -317,6 +317,24 @@ def test_a_copy_whose_mail_still_waits_is_known(store: PostgresStore) -> None:
     assert counts == NOTHING | {"known": 1}
 
 
+def test_copies_in_a_renumbered_mailbox_are_still_known(store: PostgresStore) -> None:
+    """However often that happens, our copy is followed by its identity and makes no row."""
+    account = make_account(store)
+    add_mails(store, account, range(1, 2))
+    classify_all(store, account, MOVE)
+    with store.leases.hold("a", "test", 60) as lease:
+        [mail] = store.actions.claim(account.id, "INBOX", 1, lease, RUN)
+        for step in copied(mail, uid=5):
+            store.actions.advance(lease, [step])
+        store.actions.finish(lease, [], [replace(applied(mail, 5), ref=None)], RUN)
+
+    for renumbered in (TARGET_UIDVALIDITY + 1, TARGET_UIDVALIDITY - 1):
+        checkpoint = read_to(store, account, "Done", 2, renumbered)
+        assert NOTHING | {"known": 1} == store.emails.add(account.id, [make_mail(1, same_as=1)], checkpoint)
+        [action] = store.emails.get("<1@example>").actions
+        assert (renumbered, 1) == (action.target_uidvalidity, action.target_uid)
+
+
 def test_a_copy_of_ours_is_a_known_uid(store: PostgresStore) -> None:
     """A copy has no row of its own, and is nobody else's arrival either."""
     account = make_account(store)

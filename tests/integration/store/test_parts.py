@@ -97,14 +97,16 @@ def test_hopeless_wishes_are_given_up(timed_store: PostgresStore, clock: Clock) 
     assert [TEXT] == [mail.unavailable for mail in seen(timed_store, account)]
 
 
-def test_an_attempt_given_back_does_not_count(store: PostgresStore) -> None:
-    """However often a server asks us to wait."""
-    account, mailbox = wished(store, range(1, 2), "text")
+def test_an_attempt_given_back_does_not_count(timed_store: PostgresStore, clock: Clock) -> None:
+    """However often a server asks us to wait; each time all wishes wait a while, also those that were not taken."""
+    account, mailbox = wished(timed_store, range(1, 152), "text")
     for _ in range(10):
-        (wishes,) = take_all(store, account, mailbox)
-        store.parts.give_back(wishes)
+        wishes = timed_store.parts.take(account.id, mailbox, 1_000)
+        timed_store.parts.give_back(account.id, wishes)
+        assert (100, []) == (len(wishes), timed_store.parts.mailboxes(account.id))
+        clock.advance(minutes=1, seconds=1)
 
-    assert 0 == store.parts.tidy(account.id)
+    assert 0 == timed_store.parts.tidy(account.id)
 
 
 def test_what_came_is_known_to_the_rules(store: PostgresStore) -> None:

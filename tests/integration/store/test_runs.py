@@ -1,7 +1,9 @@
 """Runs: one at a time per account, renewed by each call, counted from events."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 from shared.errors import LeaseHeld, NotFound
@@ -61,6 +63,22 @@ def test_a_replay_rewrites_nothing(timed_store: PostgresStore, clock: Clock) -> 
 
     assert timed_store.runs.get(ONE) == before
     assert timed_store.runs.open(account.id, TWO, dry_run=False).id == TWO
+
+
+def test_a_call_that_meets_the_end_of_its_run_is_told(store: PostgresStore, database_url: str) -> None:
+    """A call that begins while another closes their run sees it finished: it has to give the sync lease back."""
+    account = make_account(store)
+    store.runs.open(account.id, ONE, dry_run=False)
+    with ThreadPoolExecutor(max_workers=1) as late, psycopg.connect(database_url) as closing:
+        closing.execute("DELETE FROM leases WHERE token = %s", [ONE])
+        opened = late.submit(store.runs.open, account.id, ONE, dry_run=False)
+        with psycopg.connect(database_url, autocommit=True) as watching:
+            while not watching.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchall():
+                assert not opened.done()
+        closing.execute("UPDATE runs SET outcome = 'done', finished_at = now() WHERE id = %s", [ONE])
+        closing.commit()
+
+        assert opened.result().finished
 
 
 def test_a_run_belongs_to_one_account(store: PostgresStore) -> None:

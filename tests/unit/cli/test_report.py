@@ -25,6 +25,8 @@ def summary(counts: dict[str, int], outcome: str = "done") -> Summary:
             ["2 mailboxes are missing on the server", "the hourly cap leaves 312 mails for later"],
         ),
         ({"left_alone": 2}, ["2 mails were left alone: `explain` says why"]),
+        ({"copies_left": 1}, ["1 copy stays: there is no delete"]),
+        ({"copies_left": 6}, ["6 copies stay: there is no delete"]),
     ],
 )
 def test_what_is_not_as_usual_is_told_in_words(counts: Mapping[str, int], expected: list[str]) -> None:
