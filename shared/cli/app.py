@@ -1,7 +1,10 @@
 """The commands together, and the one place where an error ends the program."""
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -11,6 +14,7 @@ from shared.cli.lazy import LazyGroup
 from shared.errors import EmailAgentError
 
 INTERRUPTED = 130
+OUTPUT_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 COMMANDS = {
@@ -41,8 +45,15 @@ def agent() -> None:
     """
 
 
+def leave_output() -> None:
+    """Send what is still unwritten nowhere: Python would fail on it once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and leave with its exit code."""
+    if sys.stdout is None:  # closed by whoever called; what is told there is wanted by nobody
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end of the program
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     try:
@@ -57,6 +68,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(Exit.USAGE)
     except click.ClickException as error:
         complain("Error", error.format_message(), "", as_json=as_json)
+        sys.exit(Exit.ERROR)
+    except UnicodeEncodeError as error:
+        if not any(error.object in word for word in words):
+            raise
+        complain("Usage", "an argument is not UTF-8", "", as_json=as_json)
+        sys.exit(Exit.USAGE)
+    except OSError as error:
+        if error.errno not in OUTPUT_FAULTS or error.filename is not None:
+            raise
+        complain("Unwritable", f"the output cannot be written: {error.strerror}", "", as_json=as_json)
+        leave_output()
         sys.exit(Exit.ERROR)
     except (click.Abort, KeyboardInterrupt):
         complain("Interrupted", "interrupted", "", as_json=as_json)

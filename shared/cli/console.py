@@ -18,7 +18,8 @@ PIPED_WIDTH = 200
 
 def console() -> Console:
     """Return the console for results."""
-    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False, markup=False)
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    return Console(width=width, highlight=False, markup=False, emoji=False)  # or `rules.yml:100:3` becomes a picture
 
 
 def print_json(document: object) -> None:

@@ -14,7 +14,7 @@ from shared.cli.why import why
 from shared.errors import InvalidRules, NotFound
 from shared.records import LoggedAction
 from shared.rules.explain import RuleSaid, Said, retell
-from shared.rules.rule_set import RuleSet
+from shared.rules.rule_set import ConditionInfo, RuleSet
 from shared.store.history import EmailHistory
 from shared.wiring import Wiring
 
@@ -110,10 +110,15 @@ def rule_rows(rules: Sequence[RuleSaid]) -> list[dict[str, Any]]:
     return [{"rule": one.rule.name, "line": one.rule.place.line, "said": str(one.said)} for one in rules]
 
 
+def said(info: ConditionInfo, letter: str) -> str:
+    """Return what a condition said, in words; without a part of the mail to fetch, it is the authors who differ."""
+    return "true of one author only" if letter == "u" and info.part is None else SAID.get(letter, letter)
+
+
 def condition_rows(rules: Sequence[RuleSaid]) -> list[dict[str, Any]]:
     """Return each condition that was asked with what it said."""
     return [
-        {"rule": info.rule, "line": info.line, "condition": info.text, "value": SAID.get(letter, letter)}
+        {"rule": info.rule, "line": info.line, "condition": info.text, "value": said(info, letter)}
         for one in rules
         for info, letter in one.conditions
         if letter != "-"
@@ -146,9 +151,7 @@ def show_rules(rules: Sequence[RuleSaid], *, every_condition: bool = False) -> N
             continue
         rows.append((one.rule.name, one.rule.place.line, "", one.said))
         if every_condition or one.said is not Said.NO:
-            rows += [
-                ("", info.line, on_one_line(info.text), SAID.get(letter, letter)) for info, letter in one.conditions
-            ]
+            rows += [("", info.line, on_one_line(info.text), said(info, letter)) for info, letter in one.conditions]
     if rows:
         print_table(("rule", "line", "condition", "said"), rows, "the rules in their order")
     counts = Counter(one.said for one in rules)

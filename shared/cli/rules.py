@@ -12,7 +12,8 @@ from shared.cli.rules_import import import_rules
 from shared.cli.rules_schema import schema
 from shared.cli.stack import in_process
 from shared.errors import InvalidRules
-from shared.rules.check import run_rule_tests
+from shared.rules.check import run_rule_tests, unreadable_tests
+from shared.rules.faults import raise_faults
 from shared.rules.lint import warnings
 from shared.rules.rule_set import RuleSet
 
@@ -27,10 +28,10 @@ def rules() -> None:
 def check(files: tuple[Path, ...]) -> None:
     """Say what is wrong in the rules, as file:line:column; warn of what is legal and probably not meant."""
     rule_set = load_files(files)
-    out = console()
+    raise_faults(unreadable_tests(rule_set))
     for warning in warnings(rule_set):
-        out.print(f"{warning.place}: warning: {warning.text}")
-    out.print(f"{size_of(rule_set)}: no faults")
+        click.echo(f"{warning.place}: warning: {warning.text}")
+    click.echo(f"{size_of(rule_set)}: no faults")
 
 
 @rules.command()

@@ -44,7 +44,7 @@ def explain(mail: str, files: tuple[Path, ...], *, all_conditions: bool, as_json
 def _read(mail: str, files: tuple[Path, ...]) -> tuple[StoredEmail, RuleSet]:
     """Return the mail and the rules; the database is only asked for what no file says."""
     path = Path(mail)
-    is_file = not mail.startswith("<") and not mail.isdigit() and path.is_file()
+    is_file = not mail.startswith("<") and not mail.isdigit() and _is_file(path)
     if mail.endswith(".eml") and not is_file:
         raise NotFound(f"there is no file {on_one_line(mail)}")
     if is_file and files:
@@ -54,6 +54,13 @@ def _read(mail: str, files: tuple[Path, ...]) -> tuple[StoredEmail, RuleSet]:
         rule_set = load_files(files) if files else root.store.rule_sets.active()[1]
         email = mail_in(path, rule_set) if is_file else root.store.emails.get(mail).email
     return email, rule_set
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # what is too long for a name is none
+        return False
 
 
 def mail_in(path: Path, rule_set: RuleSet) -> StoredEmail:

@@ -67,7 +67,9 @@ def _order(rules: Sequence[RuleSaid]) -> list[str]:
     told = []
     for one in rules:
         if one.said is Said.UNKNOWN:
-            told.append(f"Whether rule {one.rule.name} matches could not be told: it needs something not fetched.")
+            is_fetchable = any(info.part for info, letter in one.conditions if letter == "u")
+            why = "it needs something not fetched" if is_fetchable else "From names other people beside"
+            told.append(f"Whether rule {one.rule.name} matches could not be told: {why}.")
         elif one.said is Said.ADDS:
             told.append(f"Rule {one.rule.name} matched before, and added its actions.")
     said_no = sum(one.said is Said.NO for one in rules)

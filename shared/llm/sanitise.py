@@ -11,7 +11,7 @@ from itertools import chain
 
 import re2
 
-from shared.rules.view import normalised
+from shared.rules.folding import normalised
 
 READ_CHARS = 20_000
 """What lies beyond is not looked at, hidden padding included: bounds the time one mail can take."""

@@ -41,6 +41,9 @@ _RUNS = re.compile(r"[ \t\xa0\u2000-\u200a\u202f\u205f]{2,}|[\t\xa0\u2000-\u200a
 _LINE_END = re.compile(r" ?\n ?")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _WORD = re.compile(r"\w")
+# No character has a number so long, and Python refuses to read one of more than 4,300 digits.
+_LONG_NUMBER = re.compile(r"&#([0-9]{8,})")
+_MAX_DIGITS = 8
 _ROOM = 4
 """Source characters per character of text that are kept: entities, and white space that is squeezed."""
 
@@ -62,7 +65,7 @@ def visible_text(
     scanner = _Scanner(source=source, max_chars=max_chars, max_tags=max_tags)
     scanner.run()
     defects.update(scanner.defects)
-    text = html.unescape("".join(scanner.pieces)) if "&" in source else "".join(scanner.pieces)
+    text = _unescaped("".join(scanner.pieces)) if "&" in source else "".join(scanner.pieces)
     text, is_padded = without_invisible(text)
     text = _EMPTY_LINES.sub("\n\n", _LINE_END.sub("\n", _RUNS.sub(" ", text))).strip()
     return Visible(
@@ -71,6 +74,11 @@ def visible_text(
         is_cut=is_cut or scanner.is_cut or len(text) > max_chars,
         tags=scanner.tags,
     )
+
+
+def _unescaped(text: str) -> str:
+    """Return text with its character references (HTML section 13.2.5.72) replaced."""
+    return html.unescape(_LONG_NUMBER.sub(lambda found: f"&#{found[1].lstrip('0')[:_MAX_DIGITS] or 0}", text))
 
 
 @dataclass(slots=True)
@@ -112,7 +120,7 @@ class _Scanner:
     def _text(self, piece: str) -> None:
         if not self.is_shown:
             if not (self.is_hiding or self.seen.is_no_text):
-                self.is_hiding = bool(_WORD.search(html.unescape(piece) if "&" in piece else piece))
+                self.is_hiding = bool(_WORD.search(_unescaped(piece) if "&" in piece else piece))
             return
         if not self.is_pre:
             piece = piece.translate(_SPACES)
@@ -203,7 +211,7 @@ class _Scanner:
             background = said.get("bgcolor", "") or ("?" if said.get("background") else "")
             seen = painted(seen, colour=said.get("color", ""), background=background)
         style = said.get("style", "")
-        return styled(seen, html.unescape(style) if "&" in style else style) if style else seen
+        return styled(seen, _unescaped(style) if "&" in style else style) if style else seen
 
     def _close(self, name: str) -> None:
         """Close the innermost element of this name and what is open within it, but not across a table's cell."""

@@ -62,6 +62,8 @@ def _with_targets(key: str, place: Place, node: Node, faults: Faults) -> list[tu
         faults.add(place, f"{quoted(key)} takes no name" if key in ACTIONS else _unknown(key))
         return []
     found = []
+    if isinstance(node, List) and not node.items:
+        faults.add(node.place, "a name is wanted here")
     for item in node.items if isinstance(node, List) else [node]:
         if not isinstance(item, Text):
             faults.add(item.place, "a name is wanted here")

@@ -17,6 +17,15 @@ def run_rule_tests(rule_set: RuleSet) -> list[Fault]:
     return [fault for rule in rule_set.rules for test in rule.tests for fault in _run(rule_set, rule, test)]
 
 
+def unreadable_tests(rule_set: RuleSet) -> list[Fault]:
+    """Return what is wrong in the mails that tests describe."""
+    faults = Faults()
+    for rule in rule_set.rules:
+        for test in rule.tests:
+            read_test_mail(test.mail, rule_set.extra_headers, faults)
+    return faults.found
+
+
 def require_rule_tests(rule_set: RuleSet) -> None:
     """Raise InvalidRules unless every rule's tests pass."""
     raise_faults(run_rule_tests(rule_set))

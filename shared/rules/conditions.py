@@ -1,14 +1,14 @@
 """`when:` in YAML -> an expression. Each condition (a leaf) gets its place in the decision's trace."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from shared.rules.address_keys import address_key
 from shared.rules.attachments import read_attachment
 from shared.rules.comparisons import read_comparisons
 from shared.rules.expression import AllOf, AnyOf, Expression, Leaf, Not
-from shared.rules.faults import Faults, Place, meant, quoted
+from shared.rules.faults import Faults, Place, meant, quoted, shortened
 from shared.rules.language import (
     ADDRESS_OPERATORS,
     ALWAYS,
@@ -149,6 +149,10 @@ class ConditionReader:
             return self.leaf(place, text, self._addresses(name, values, strict=strict))
         if operator == "matches" and not self.values.are_patterns(values):
             return AnyOf(())
+        for one in values.direct:
+            fault = _SLIPS[operator](one.value.strip()) if operator in _SLIPS else None
+            if fault:
+                self.faults.add(one.place, f"{quoted(one.value.strip())} {fault}")
         return self.leaf(place, text, ask_text(name, operator, values.plain))
 
     def _addresses(self, name: str, values: Values, *, strict: bool) -> Question:
@@ -160,7 +164,7 @@ class ConditionReader:
         for one in values.direct if strict else ():
             if not _is_address(one.value):
                 domain = one.value.strip().lstrip(_AROUND_A_DOMAIN)
-                wanted = f"for a domain write {{domain: {domain}}}"
+                wanted = f"for a domain write {{domain: {shortened(domain)}}}"
                 self.faults.add(one.place, f"{quoted(one.value.strip())} is no address; {wanted}")
         addresses = [*values.direct, *(one for one in values.listed if _is_address(one.value))]
         return OneOf(
@@ -213,6 +217,24 @@ class ConditionReader:
 
 def _all(parts: list[Expression]) -> Expression:
     return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+
+
+def _slip_of_domain(value: str) -> str | None:
+    """Say why no mail can be in such a domain."""
+    domain = value.strip(_AROUND_A_DOMAIN)
+    if not domain:
+        return "is no domain"
+    if "@" in domain:
+        return "is an address, not a domain; use is"
+    return f"is no domain; write {shortened(domain)}, which holds for all below it too" if "*" in value else None
+
+
+def _slip_of_plus(value: str) -> str | None:
+    tag = value.removeprefix("+")
+    return None if tag and "@" not in tag else "is no tag; the tag of me+shop@home.example is shop"
+
+
+_SLIPS: dict[str, Callable[[str], str | None]] = {"domain": _slip_of_domain, "plus": _slip_of_plus}
 
 
 def _is_address(value: str) -> bool:

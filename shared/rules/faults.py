@@ -1,8 +1,10 @@
 """Faults in rules: each with the place where the person finds it."""
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from shared.errors import InvalidRules
 
@@ -29,7 +31,7 @@ class Fault:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.text}"
+        return f"{self.place}: {on_one_line(self.text)}"
 
 
 @dataclass(slots=True)
@@ -60,10 +62,25 @@ def raise_faults(found: Iterable[Fault]) -> None:
         raise InvalidRules("\n".join(lines))
 
 
+def shown_name(path: Path) -> str:
+    """Return a file's name on one line and as UTF-8, whatever octets it has on disk."""
+    name = os.fsencode(path.name).decode("utf-8", "replace").strip()
+    return on_one_line(name) or str(path)
+
+
+def on_one_line(text: str) -> str:
+    """Return text of which no character moves the cursor."""
+    return "".join(char if char.isprintable() else "�" for char in text)
+
+
+def shortened(text: str, limit: int = 60) -> str:
+    """Return text shortened and on one line."""
+    return on_one_line(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
 def quoted(text: str, limit: int = 60) -> str:
     """Return text in quotes, shortened and on one line, for a fault or a condition's description."""
-    shown = text if len(text) <= limit else text[: limit - 1] + "…"
-    return '"' + "".join(char if char.isprintable() else "�" for char in shown) + '"'
+    return f'"{shortened(text, limit)}"'
 
 
 def meant(word: str, known: Iterable[str], others: Mapping[str, str] | None = None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from shared.rules.actions import read_actions
 from shared.rules.conditions import ConditionReader
 from shared.rules.expression import AllOf, in_asking_order
-from shared.rules.faults import Fault, Faults, Place, meant, quoted, raise_faults
+from shared.rules.faults import Fault, Faults, Place, meant, quoted, raise_faults, shown_name
 from shared.rules.language import (
     CATEGORY_KEYS,
     FILE_KEYS,
@@ -25,10 +25,11 @@ from shared.rules.language import (
 from shared.rules.model import Action
 from shared.rules.rule import Category, NamedList, Rule, RuleTest
 from shared.rules.rule_set import RuleSet
-from shared.rules.tree import List, Map, Node, read_tree
+from shared.rules.tree import MAX_TEXT_CHARS, List, Map, Node, read_tree
 from shared.rules.truth import matcher_of
 from shared.rules.values import ValueReader, read_list
 
+MAX_FILE_OCTETS = 4 * MAX_TEXT_CHARS
 _NAME = re.compile(r"[^\W_][\w.-]{0,79}")
 _FILE_LINE = re.compile(r"^--- # file: (\S.*)\n", re.MULTILINE)
 
@@ -48,15 +49,20 @@ def load_rule_files(paths: Sequence[Path]) -> RuleSet:
     """Load several files as one rule set: their rules in the order of the files."""
     parts = []
     for path in paths:
-        place = Place(file=path.name, line=1, column=1)
+        name = shown_name(path)
+        place = Place(file=name, line=1, column=1)
         try:
-            content = path.read_text(encoding="utf-8-sig")
+            with path.open("rb") as file:
+                octets = file.read(MAX_FILE_OCTETS + 1)
+            content = octets[:MAX_FILE_OCTETS].decode("utf-8-sig")
         except UnicodeDecodeError:
             raise_faults([Fault(place=place, text="not a UTF-8 text")])
         except OSError as error:
             raise_faults([Fault(place=place, text=f"cannot be read: {error.strerror}")])
         else:
-            parts.append(f"--- # file: {path.name}\n{content.rstrip()}\n")
+            if len(octets) > MAX_FILE_OCTETS:
+                raise_faults([Fault(place=place, text="the file is too large")])
+            parts.append(f"--- # file: {name}\n{content.rstrip()}\n")
     return load_rules("".join(parts))
 
 

@@ -25,8 +25,8 @@ class Decision:
 
     `decided_by` is `rule:<name>`, `memory`, `model`, `llm`, `person`, or `error` when the mail itself cannot be
     handled (status failed). `trace` is one character per condition of the rule set, in order of appearance: `t` true,
-    `f` false, `u` not fetched, `-` not asked. `wanted`: parts not fetched (`text`, `structure`, `header:<name>`) that
-    the decision hangs on; fetched, they may change it.
+    `f` false, `u` not known (not fetched, or true of one of several authors), `-` not asked. `wanted`: parts not
+    fetched (`text`, `structure`, `header:<name>`) that the decision hangs on; fetched, they may change it.
     """
 
     status: Status

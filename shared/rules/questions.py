@@ -11,7 +11,7 @@ from shared.rules.patterns import compile_pattern
 from shared.rules.view import ADDRESS_FIELDS, AUTHORS, BODY, MailView, domains_in, part_of, tag_of
 
 Truth: TypeAlias = bool | None
-"""None: it hangs on something that was not fetched."""
+"""None: it hangs on something that was not fetched, or is true of one of several authors only."""
 Ask: TypeAlias = Callable[[MailView], Truth]
 
 _BULK = frozenset({"bulk", "list"})

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from shared.rules.faults import Faults, Place, meant, quoted
+from shared.rules.folding import fold
 from shared.rules.language import IN, MAX_VALUE_CHARS, MAX_VALUES, MAX_VALUES_IN_ALL
 from shared.rules.patterns import compile_pattern
 from shared.rules.rule import NamedList
 from shared.rules.tree import List, Map, Node, Text
-from shared.rules.folding import fold
 
 MAX_SHOWN = 3
 MAX_PATTERN_SIZE = 2_000_000

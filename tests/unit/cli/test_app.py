@@ -182,6 +182,18 @@ def test_default_rules_pass_their_tests(agent: Agent) -> None:
     assert 0 == agent("rules", "test")[0]
 
 
+def test_warnings_stand_on_one_line_with_their_place(agent: Agent, tmp_path: Path) -> None:
+    """`file:line:column` is for programs to read: nothing is folded, and line 100 is no picture."""
+    name = "a" * 80
+    text = f"version: 1\nrules:\n{chr(10) * 97}- {{name: {name}, when: always, then: keep, tests: []}}\n"
+    (tmp_path / f"{name}.yml").write_text(text + f"- {{name: b{name[1:]}, when: always, then: keep}}\n")
+
+    code, out, _ = agent("rules", "check", str(tmp_path / f"{name}.yml"))
+
+    assert (0, 3) == (code, len(out.splitlines()))
+    assert out.startswith(f"{name}.yml:100:4: warning: ")
+
+
 def test_status_is_one_object(add: Agent, agent: Agent) -> None:
     """`status --json` has the documented shape."""
     add()

@@ -141,6 +141,16 @@ def test_any_file_name_can_be_shown(parse: Parse, tmp_path: Path) -> None:
     assert (0, "\ufffd.eml") == (code, Path(row["path"]).name)
 
 
+@pytest.mark.parametrize("words", [["parse", "/dev/null"], ["rules", "check"], ["rules", "schema"]])
+def test_a_full_disk_is_told(words: list[str]) -> None:
+    """Where the output cannot be written, a sentence says so and the exit code is 1; no stack."""
+    command = [sys.executable, "-m", "shared.cli", *words]
+    with Path("/dev/full").open("wb") as full:
+        left = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert (1, "the output cannot be written: No space left on device\n") == (left.returncode, left.stderr)
+
+
 def test_a_reader_may_leave(tmp_path: Path) -> None:
     """When nobody reads the lines any more, the command ends without a trace."""
     for number in range(50):

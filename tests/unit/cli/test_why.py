@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from shared.cli.explain import condition_rows
 from shared.cli.why import why
 from shared.records import ActionKind, EmailRef, LoggedAction, StoredEmail
+from shared.rules.explain import ask_now
+from shared.rules.load import load_rules
 from shared.status import ActionState, Filing, Status
 from shared.store.history import EmailEvent, EmailHistory
 
@@ -111,3 +114,23 @@ def test_a_strangers_text_does_not_move_the_cursor() -> None:
     told = why(history(filing=Filing.APPLIED, category="b\x1b[31m", actions=(moved,)), None, ())
 
     assert not [sentence for sentence in told if not sentence.isprintable()]
+
+
+def test_a_second_author_is_not_called_something_to_fetch() -> None:
+    """A rule that hangs on who sent the mail says so; nothing that is fetched would settle it."""
+    rules = load_rules("version: 1\nrules:\n- {name: bills, when: {from: a@x.example}, then: keep}\n")
+    mail = StoredEmail(
+        id=7,
+        account="work",
+        mailbox="INBOX",
+        flags=frozenset(),
+        internaldate=NOW,
+        size=1,
+        headers={"from": ["a@x.example, b@y.example"]},
+    )
+    asked = ask_now(rules, mail, NOW)
+
+    told = why(history(Status.UNCERTAIN, decided_by=None), None, asked.rules)
+
+    assert "Whether rule bills matches could not be told: From names other people beside." in told
+    assert ["true of one author only"] == [row["value"] for row in condition_rows(asked.rules)]

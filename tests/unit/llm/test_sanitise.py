@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.llm.sanitise import MAX_WORD_CHARS, READ_CHARS, sanitise
-from shared.rules.view import MAX_MARKS
+from shared.rules.folding import MAX_MARKS
 
 BRACKETS = set("<>[]{}|")
 ROOM = 10_000

@@ -27,6 +27,8 @@ def hides(source: str) -> bool:
         ("<pre>a\n  b</pre>\nc\nd", "a\nb\nc d"),
         ("a&nbsp;&amp;&#32;&lt;b&gt;&eacute;&#x1F600;", "a & <b>é\U0001f600"),
         ("a &ltb &unknown; &", "a <b &unknown; &"),
+        ("a&#" + "9" * 5_000 + ";b", "a\ufffdb"),
+        ("a&#" + "0" * 5_000 + "65;&#0000000000;b", "aA\ufffdb"),
         ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
         ("a<!-- b -->c<!-->d<!->e", "acde"),
         ("a<!doctype html><?xml x?></ b>c", "ac"),
@@ -175,3 +177,11 @@ def test_depth_is_bounded() -> None:
 def test_a_long_style_hides_too() -> None:
     """Padding before what hides changes nothing."""
     assert "" == seen(f'<p style="{"color:red;" * 5_000}display:none">Hidden')
+
+
+def test_no_number_is_too_long() -> None:
+    """A character reference of thousands of digits is read like any other, in text and in a style."""
+
+    long = "0" * 5_000
+
+    assert "seen" == seen(f"<p style='display:none&#{long}59;'>x&#{long}65;</p><p>seen")

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.errors import InvalidRules
-from shared.rules.check import require_rule_tests, run_rule_tests
+from shared.rules.check import require_rule_tests, run_rule_tests, unreadable_tests
 from shared.rules.load import load_rules
 
 
@@ -104,3 +104,13 @@ def test_an_incomplete_test_is_a_fault(test):
 
     with pytest.raises(InvalidRules, match="test"):
         load_rules(rules("{from: a@b}", test))
+
+
+def test_a_mail_that_cannot_be_read_is_found_without_running_the_tests():
+    """What a test describes may be wrong where nothing asks for it."""
+
+    rule_set = load_rules(rules("{from: a@b}", "{mail: {from: x@y, size: 4 QB}, matches: true}"))
+
+    assert ["rules:7:30: a size is a number with B, KB, MB or GB, such as 5 MB"] == list(
+        map(str, unreadable_tests(rule_set))
+    )

@@ -107,3 +107,88 @@ def test_conditions_hold_or_not(when, email, expected):
     """Each condition asks what docs/rules.md says it asks."""
 
     assert expected is holds(when, email)
+
+
+@pytest.mark.parametrize(
+    ("authors", "truth"),
+    [
+        (["thief@bad.example, service@bank.example"], None),
+        (["service@bank.example, <thief@bad.example>"], None),
+        (["service@bank.example", "thief@bad.example"], None),
+        (["service@bank.example, thief@bad.example@bank.example"], None),
+        (["a@bank.example, B <b@mail.bank.example>"], True),
+        (["thief@bad.example, other@bad.example"], False),
+        (["service@bank.example <thief@bad.example>"], False),
+    ],
+)
+@pytest.mark.parametrize(
+    "when",
+    ["{from: {domain: bank.example}}", "{from: {ends-with: bank.example}}", "{not: {from: {domain: bank.example}}}"],
+)
+def test_no_stranger_makes_himself_another_author(when, authors, truth):
+    """Of several authors all must be meant, or none: else neither the condition nor its opposite holds."""
+
+    rules = load_rules(
+        f"version: 1\nrules:\n- {{name: r, when: {when}, then: keep}}\n- {{name: s, when: always, then: keep}}"
+    )
+
+    decision = decide(rules, mail(headers={"from": authors}), NOW)
+
+    expected = {
+        None: (None, "u-", frozenset()),
+        True: ("rule:r", "t-", frozenset()),
+        False: ("rule:s", "ft", frozenset()),
+    }
+    opposite = {True: ("rule:s", "tt", frozenset()), False: ("rule:r", "f-", frozenset())}
+    outcomes = expected | opposite if when.startswith("{not") else expected
+    assert outcomes[truth] == (decision.decided_by, decision.trace, decision.wanted)
+
+
+def test_a_second_author_is_told_as_the_reason():
+    """A mail that stays undecided for its second author says so, and not that something was not fetched."""
+
+    rules = load_rules("version: 1\nrules:\n- {name: r, when: {from: a@x.example}, then: keep}\n")
+
+    decision = decide(rules, mail(**{"from": "a@x.example, b@y.example"}), NOW)
+
+    assert decision.reason == "rule r (rules:3) asks who sent this mail, and From names others beside"
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "thief@bad.example@bank.example",
+        "service@pay\u200bbank.example",
+        "service@\uff42ank.example",
+        "service@[bank.example]",
+        "thief@bad.example\uff20bank.example",
+        "service@xn--ank-y63j.example",
+    ],
+)
+def test_what_only_looks_like_a_domain_is_not_taken_for_it(sender):
+    """A domain that is another one for who checks senders, or none, matches no rule about the one it resembles."""
+
+    bank = "[bank.example, paybank.example]"
+    for when in (f"{{from: {{domain: {bank}}}}}", f"{{from: {{ends-with: {bank}}}}}"):
+        assert holds(when, mail(**{"from": f"<{sender}>"})) is False
+
+
+@pytest.mark.parametrize("named", ["müller.example", "MÜLLER.example", "xn--mller-kva.example", "m\u00adüller.example"])
+@pytest.mark.parametrize("sent", ["müller.example", "mu\u0308ller.example", "XN--mller-kva.example"])
+def test_a_domain_is_the_same_in_both_its_spellings(named, sent):
+    """What people read, and what stands in the header in ASCII (RFC 5890), is one domain."""
+
+    email = mail(**{"from": f"<a@mail.{sent}>"})
+
+    assert [True, True, True] == [
+        holds(f"{{from: {{domain: {named}}}}}", email),
+        holds(f"{{from: {{ends-with: .{named}}}}}", email),
+        holds(f"{{from: a@mail.{named}}}", email),
+    ]
+
+
+def test_sharp_s_is_a_letter_of_its_own_in_domains():
+    """Since RFC 5891 they are two domains, and anybody may own the other one."""
+
+    assert holds("{from: {domain: strasse.example}}", mail(**{"from": "a@straße.example"})) is False
+    assert holds("{from: {domain: straße.example}}", mail(**{"from": "a@xn--strae-oqa.example"})) is True

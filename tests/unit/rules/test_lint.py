@@ -99,17 +99,18 @@ def test_a_rule_that_continues_covers_nothing():
 
 
 def test_what_nobody_uses_is_named():
-    """Categories that no rule gives, lists that no condition names, and rules without tests."""
+    """Categories that neither a rule nor a model can give, lists that no condition names, and rules without tests."""
 
     rules = load_rules(
-        "version: 1\nlists: {friends: a@b.example, foes: c@d.example}\ncategories: {x: {then: read}, y: {then: read}}\n"
+        "version: 1\nlists: {friends: a@b.example, foes: c@d.example}\n"
+        "categories: {x: {then: read}, y: {then: read}, z: {description: what a model is told}}\n"
         "rules:\n- {name: one, when: {from: {in: foes}}, category: x}\n"
         f"- {{name: two, when: {{to: {{in: foes}}}}, category: x, {TESTED}}}\n"
     )
 
     assert [
         'rules:2:9: no condition uses the list "friends"',
-        'rules:3:31: no rule gives the category "y": only the learned layers can',
+        'rules:3:31: no rule gives the category "y", and it has no description',
         "rules:5:4: 1 of 2 rules have no tests: one",
     ] == [str(one) for one in warnings(rules)]
 

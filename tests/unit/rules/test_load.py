@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shared.errors import InvalidRules
 from shared.records import ActionKind
 from shared.rules.check import run_rule_tests
+from shared.rules.lint import warnings
 from shared.rules.load import load_rule_files, load_rules
 from shared.rules.model import Action
 
@@ -140,6 +141,41 @@ def test_several_files_make_one_rule_set(tmp_path):
     assert [("a", "a.yml", 3, 1), ("b", "b.yml", 4, 0)] == [
         (one.name, one.place.file, one.place.line, len(one.actions)) for one in rules.rules
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\nb.yml", "a\ufffdb.yml"),
+        ("a\udcff.yml", "a\ufffd.yml"),
+        ("\x1b[31m.yml", "\ufffd[31m.yml"),
+        (" a.yml", "a.yml"),
+    ],
+)
+def test_any_file_name_is_told_on_one_line(tmp_path, name, shown):
+    """A name that is no UTF-8, or would move the cursor, neither breaks the rule set's text nor a terminal."""
+
+    (tmp_path / name).write_text("version: 1\nrules: x\n")
+
+    with pytest.raises(InvalidRules) as caught:
+        load_rule_files([tmp_path / name])
+
+    assert caught.value.detail == f"{shown}:2:8: rules are a list, each rule a map with a name"
+
+
+def test_an_endless_file_is_not_read_to_its_end():
+    """What is read of a file is bounded."""
+
+    with pytest.raises(InvalidRules) as caught:
+        load_rule_files([Path("/dev/zero")])
+
+    assert caught.value.detail == "zero:1:1: the file is too large"
+
+
+def test_the_shipped_rules_warn_of_nothing():
+    """Categories that only a model gives are described, and no fault."""
+
+    assert [] == warnings(load_rule_files(SHIPPED[:1]))
 
 
 def test_faults_name_their_file(tmp_path):
