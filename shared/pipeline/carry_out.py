@@ -48,19 +48,28 @@ def _is_copied(email: ClaimedEmail) -> bool:
     return email.move is not None and email.move.state is A.COPIED
 
 
+def _is_found_again(at: Visit, email: ClaimedEmail) -> bool:
+    return _is_copied(email) or email.ref is None or email.ref.mailbox in at.account.mailboxes
+
+
 def _numbered(
     at: Visit, status: MailboxStatus | None, emails: Sequence[ClaimedEmail], counts: Counter[str]
 ) -> list[ClaimedEmail]:
-    """Keep the mails whose UIDs mean something here: the mailbox has the UIDVALIDITY they were read under."""
+    """Keep the mails whose UIDs mean something here: the mailbox has the UIDVALIDITY they were read under.
+
+    The others wait for the next fetch to find them; where it does not read their mailbox, they stay for good.
+    """
     here: list[ClaimedEmail] = []
     elsewhere: list[ClaimedEmail] = []
     for email in emails:
         numbered = status and email.ref and email.ref.uidvalidity == status.uidvalidity
         (here if numbered else elsewhere).append(email)
     why = "the mailbox has a new UIDVALIDITY: the next fetch finds its mails again"
-    undoing = [email for email in elsewhere if email.undoing]
-    put_back(at, undoing, Filing.APPLIED, why, counts, "left_alone")
-    put_back(at, [email for email in elsewhere if not email.undoing], Filing.PENDING, why, counts, "pending")
+    put_back(at, [email for email in elsewhere if email.undoing], Filing.APPLIED, why, counts, "left_alone")
+    filing = [email for email in elsewhere if not email.undoing]
+    put_back(at, [email for email in filing if _is_found_again(at, email)], Filing.PENDING, why, counts, "pending")
+    why = "a mailbox that is not read has a new UIDVALIDITY: left where it is"
+    put_back(at, [email for email in filing if not _is_found_again(at, email)], Filing.KEPT, why, counts, "kept")
     return here
 
 

@@ -98,17 +98,19 @@ class Reader:
         self.at = at
         self.counts = counts
         self.extra_headers = extra_headers
+        self.stored: Checkpoint | None = None
 
     def read(self, checkpoint: Checkpoint, limit: int) -> bool:
         """Read at most `limit` mails of a mailbox; return whether some are left."""
         status = self.at.session.examine(checkpoint.mailbox)
         if checkpoint.uidvalidity not in (None, status.uidvalidity):
             checkpoint = self.at.store.emails.forget_uidvalidity(checkpoint, status.uidvalidity)
+        self.stored = checkpoint
         was_read = checkpoint.uid_low == 1
         checkpoint = begin(checkpoint, status)
         left = limit
         if is_read(checkpoint, status):  # an empty mailbox: nothing to fetch, but now we know it
-            self.at.store.emails.add(self.at.account.id, [], checkpoint, self.at.run_id)
+            self._store(checkpoint, [])
         for span in unread(checkpoint, status):
             if left <= 0:
                 break
@@ -138,7 +140,7 @@ class Reader:
                     return
                 total += len(chunk.uids)
                 if not chunk.uids:
-                    checkpoint = self._store(chunk, [])
+                    checkpoint = self._store(chunk.after, [])
                     continue
                 asked.append(chunk)
                 yield chunk.uids
@@ -148,14 +150,17 @@ class Reader:
             for mails in self.at.session.fetch(ask(), self.extra_headers):
                 emails = [new_email(mail, extra_headers=self.extra_headers) for mail in mails]
                 checkpoint = stored.result() if stored else checkpoint
-                stored = writer.submit(self._store, asked.popleft(), emails)
+                stored = writer.submit(self._store, asked.popleft().after, emails)
                 self.at.renew()
             checkpoint = stored.result() if stored else checkpoint
         return total, checkpoint
 
-    def _store(self, chunk: Chunk, emails: Sequence[NewEmail]) -> Checkpoint:
-        self.counts.update(self.at.store.emails.add(self.at.account.id, emails, chunk.after, self.at.run_id))
-        return chunk.after
+    def _store(self, after: Checkpoint, emails: Sequence[NewEmail]) -> Checkpoint:
+        """Store a chunk, if the one before is still there: a crash of the database may have forgotten it."""
+        done = self.at.store.emails.add(self.at.account.id, emails, after, self.at.run_id, was=self.stored)
+        self.stored = after
+        self.counts.update(done)
+        return after
 
     def _search(self, span: Span, limit: int) -> tuple[list[int], bool]:
         """Find the UIDs of a sparse span, from the end that is read first, until `limit` are found."""

@@ -47,6 +47,7 @@ def _by_move(at: Visit, movable: Sequence[Movable], flag_steps: Sequence[ActionS
     missing: list[tuple[Movable, str | None]] = []
     unclear: list[tuple[Movable, str | None]] = []
     for group, answer in zip(groups, answers, strict=True):
+        at.renew()  # all are sent; a slow server may take longer for them together than one lease lasts
         if answer.uids is None:  # refused, or moved without COPYUID: look, do not guess
             unclear += [(item, answer.error) for item in group]
             continue

@@ -151,12 +151,19 @@ class Emails(Protocol):
         """UIDs from `low` on that are the place of a known mail, or a copy that we made."""
 
     def add(
-        self, account_id: int, mails: Sequence[NewEmail], checkpoint: Checkpoint, run: uuid.UUID | None = None
+        self,
+        account_id: int,
+        mails: Sequence[NewEmail],
+        checkpoint: Checkpoint,
+        run: uuid.UUID | None = None,
+        *,
+        was: Checkpoint | None = None,
     ) -> Mapping[str, int]:
         """Store one chunk together with the checkpoint that says so; replays add nothing.
 
         Counts: `fetched` (new rows), `returned` (mails that were filed and came back: kept, by person, a correction),
-        `remapped` (known mails under a new UIDVALIDITY, one-to-one by identity_hash), `known`.
+        `remapped` (known mails under a new UIDVALIDITY, one-to-one by identity_hash), `known`. StaleClaim unless the
+        mailbox is read as far as `was` says.
         """
 
     def forget_uidvalidity(self, checkpoint: Checkpoint, uidvalidity: int) -> Checkpoint:

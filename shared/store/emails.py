@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
-from shared.errors import NotFound
+from shared.errors import NotFound, StaleClaim
 from shared.records import Checkpoint, NewEmail, StoredEmail
 from shared.rules.model import Decision
 from shared.store.arrivals import add_mails
@@ -54,14 +54,22 @@ class Emails:
         return {row["uid"] for row in rows}
 
     def add(
-        self, account_id: int, mails: Sequence[NewEmail], checkpoint: Checkpoint, run: uuid.UUID | None = None
+        self,
+        account_id: int,
+        mails: Sequence[NewEmail],
+        checkpoint: Checkpoint,
+        run: uuid.UUID | None = None,
+        *,
+        was: Checkpoint | None = None,
     ) -> Mapping[str, int]:
         """Store one chunk together with the checkpoint that says so; replays add nothing.
 
-        Counts `fetched` (new rows), `returned` (filed mail that came back), `remapped` and `known`.
+        Counts `fetched` (new rows), `returned` (filed mail that came back), `remapped` and `known`. StaleClaim unless
+        the mailbox is read as far as `was` says: a crash may have forgotten the chunk before, which nobody would read
+        again once the checkpoint is past it.
         """
         with self._database.transaction(relaxed=True) as transaction:
-            _save(transaction, checkpoint)
+            _save(transaction, checkpoint, was)
             return add_mails(transaction, account_id, mails, checkpoint, run)
 
     def forget_uidvalidity(self, checkpoint: Checkpoint, uidvalidity: int) -> Checkpoint:
@@ -136,13 +144,20 @@ class Emails:
             return read_history(transaction, mail)
 
 
-def _save(transaction: Transaction, checkpoint: Checkpoint) -> None:
+def _save(transaction: Transaction, checkpoint: Checkpoint, was: Checkpoint | None = None) -> None:
+    before = was or checkpoint
     saved = transaction.one(
         "save_checkpoint",
         mailbox_id=checkpoint.mailbox_id,
         uidvalidity=checkpoint.uidvalidity,
         uid_low=checkpoint.uid_low,
         uid_high=checkpoint.uid_high,
+        continues=was is not None,
+        was_uidvalidity=before.uidvalidity,
+        was_uid_low=before.uid_low,
+        was_uid_high=before.uid_high,
     )
+    if saved is None and was is not None:
+        raise StaleClaim("the store knows less, or more, of this mailbox than was read: the next call reads on")
     if saved is None:
         raise NotFound("there is no such mailbox")

@@ -11,10 +11,15 @@ SELECT id, name, uidvalidity, uid_low, uid_high FROM mailboxes WHERE account_id 
 LIMIT 1;
 
 -- save_checkpoint --
--- Write down how far a mailbox is read.
+-- Write down how far a mailbox is read; with `continues` only if it was read exactly so far before.
 UPDATE mailboxes
 SET uidvalidity = %(uidvalidity)s, uid_low = %(uid_low)s, uid_high = %(uid_high)s
 WHERE id = %(mailbox_id)s
+    AND (
+        NOT %(continues)s
+        OR (uidvalidity, uid_low, uid_high)
+            IS NOT DISTINCT FROM (%(was_uidvalidity)s::bigint, %(was_uid_low)s::bigint, %(was_uid_high)s::bigint)
+    )
 RETURNING id;
 
 -- make_stage --

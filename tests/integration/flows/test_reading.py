@@ -1,10 +1,14 @@
 """What is read, in which order and in what portions."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
+import psycopg
 import pytest
 
-from shared.errors import NotFound
+from shared.errors import NotFound, StaleClaim
 from shared.pipeline.limits import Limits
 from tests.faults.proxy import WireProxy
 from tests.fixtures.agent import LIMITS, Agent
@@ -21,6 +25,26 @@ rules:
     then: [{move: News}]
 """
 SMALL = Limits(imap_timeout_s=LIMITS.imap_timeout_s, claim_timeout_s=LIMITS.claim_timeout_s, chunk_mails=3)
+
+
+class Forgetting:
+    """The emails of a store whose database crashes once, and with it forgets the first chunk."""
+
+    def __init__(self, emails: Any, database_url: str) -> None:
+        self._emails = emails
+        self._database_url = database_url
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._emails, name)
+
+    def add(self, *arguments: Any, **more: Any) -> Any:
+        counts = self._emails.add(*arguments, **more)
+        if self._database_url:
+            with psycopg.connect(self._database_url) as connection:
+                connection.execute("TRUNCATE emails CASCADE")
+                connection.execute("UPDATE mailboxes SET uidvalidity = NULL, uid_low = NULL, uid_high = NULL")
+            self._database_url = ""
+        return counts
 
 
 def deliver(post: DovecotPost, *numbers: int, mailbox: str = "INBOX") -> None:
@@ -189,3 +213,18 @@ def test_an_empty_mailbox(post: DovecotPost, real_agent: Callable[..., Agent]) -
     agent.sync()
 
     assert {"News": names(1)} == post.found()
+
+
+def test_a_chunk_that_the_database_forgot_is_read_again(
+    post: DovecotPost, real_agent: Callable[..., Agent], database_url: str
+) -> None:
+    """No checkpoint goes past a chunk whose relaxed commit was lost in a crash: the call ends, the next reads it."""
+    deliver(post, *range(1, 12))
+    agent = real_agent(post.user, RULES, limits=SMALL)
+    forgetting = Forgetting(agent.store.emails, database_url)
+    with pytest.raises(StaleClaim):
+        replace(agent, store=SimpleNamespace(**vars(agent.store) | {"emails": forgetting})).sync()
+
+    agent.sync()
+
+    assert {"News": names(*range(1, 12))} == post.found()

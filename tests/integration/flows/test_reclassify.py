@@ -146,6 +146,21 @@ def test_a_mail_that_went_while_it_waited(post: DovecotPost, real_agent: Callabl
     assert Filing.VANISHED is agent.store.emails.get("<1@mail.example>").filing
 
 
+def test_a_filed_mail_whose_mailbox_was_renumbered(post: DovecotPost, real_agent: Callable[..., Agent]) -> None:
+    """Nobody reads the mailbox that it was filed to, so nobody finds it again: it stays, and does not wait for ever."""
+    post.deliver("letter", mail(1, sender="a@news.example"))
+    agent = real_agent(post.user, OLD)
+    agent.sync()
+    push(agent, NEW)
+    command(agent, "reclassify", "--filed", "--yes")
+    post.user.bump_uidvalidity("News")
+
+    agent.sync()
+
+    assert {"News": ["letter"]} == post.found()
+    assert Filing.KEPT is agent.store.emails.get("<1@mail.example>").filing
+
+
 def test_a_person_decides(post: DovecotPost, real_agent: Callable[..., Agent]) -> None:
     """`review decide --category` files a mail that no rule took; its owner can take that back, and it stays."""
     post.deliver("hello", mail(1, subject="hello"))

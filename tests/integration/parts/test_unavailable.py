@@ -199,11 +199,24 @@ def test_a_server_that_asks_us_to_slow_down_costs_no_attempt(post: DovecotPost, 
     for _ in range(SYNCS):
         with pytest.raises(Throttled):
             agent.sync()
+        agent.tick()
     assert fault.seen >= SYNCS
     proxy.clear_faults()
     agent.sync()
 
     assert {"Calendar": ["meeting"], "Bills": ["bill"], "INBOX": ["friend"]} == post.found()
+
+
+def test_a_server_that_asks_to_wait_for_parts_gives_new_mail(post: DovecotPost, proxy: WireProxy, agent: Agent) -> None:
+    """What is wished comes first, but does not stop the mail behind it: the call after the failed one reads that."""
+    proxy.on("UID FETCH", when="before-send", do=b"NO [UNAVAILABLE] Not this one")
+    post.deliver("late", mail(4))
+    with pytest.raises(Throttled):
+        agent.sync()
+    agent.sync()
+
+    assert {"INBOX": ["bill", "friend", "late", "meeting"]} == post.found()
+    assert [Status.FETCHED, Status.UNCERTAIN] == [get(agent, number).status for number in (3, 4)]
 
 
 def test_a_worker_that_dies_before_it_stores_loses_nothing(post: DovecotPost, agent: Agent) -> None:
