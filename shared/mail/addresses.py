@@ -12,7 +12,7 @@ _USUAL = re.compile(
       | [ ]*+(?P<bare>[^<>\s,;:()"\\@]++@[^<>\s,;:()"\\@]++)[ ]*+\Z""",
     re.VERBOSE,
 )
-_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|\\.|[()<>,;:]|[^"\\()<>,;:]++|.', re.DOTALL)
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*"|\\.|[()<>,;:]|[^"\\()<>,;:]++|.', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _LOOSE = re.compile(r" ?([.@]) ?")
 

@@ -29,7 +29,7 @@ from shared.mail.styles import Seen, StyleSheet, painted, styled
 # A quote opens only after an equals sign; one that never closes swallows the rest, as it does in a browser.
 _TAG = re.compile(
     r"""<(?: (?P<close>/?) (?P<name>[a-zA-Z][^\s/>]*+)
-             (?P<attributes>(?:[^>=]++|=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z))?+)*+) (?:>|\Z)
+             (?P<attributes>(?:[^>=]++|=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z))?)*) (?:>|\Z)
           | !--(?P<comment>>|->)? | [!?/] )""",
     re.VERBOSE,
 )

@@ -12,10 +12,10 @@ from shared.mail.limits import MAX_PARAMETERS
 
 # A quoted value that never ends goes to the end; a bare one to the next semicolon or ` name=`, with the spaces in it.
 _PARAMETER = re.compile(
-    r"""[;\ ]\ ?+ ([^\ =;"()]++) \ ?+ = \ ?+ ( "(?:[^"\\]++|\\.)*+(?:"|\\?\Z) | (?:(?!\ [\w*-]{1,40}\ ?=)[^;])*+ )""",
+    r"""[;\ ]\ ?+ ([^\ =;"()]++) \ ?+ = \ ?+ ( "(?:[^"\\]++|\\.)*(?:"|\\?\Z) | (?:(?!\ [\w*-]{1,40}\ ?=)[^;])* )""",
     re.DOTALL | re.VERBOSE,
 )
-_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)', re.DOTALL)
+_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*)', re.DOTALL)
 _ESCAPE = re.compile(r'\\(["\\])')
 _CONTINUED = re.compile(r"([^*]+)\*(\d{1,9})(\*?)\Z")
 _COMMENT = re.compile(r"\([^()]{0,1000}\)")

@@ -18,7 +18,7 @@ from shared.mail.limits import (
 from shared.mail.parameters import Parsed, parse_content_type, parse_disposition
 from shared.mail.transfer import encoding_of
 
-_FIELDS = re.compile(rb"(?:(?:[!-9;-~]++[ \t]*+:|[ \t])[^\n]*+(?:\n|\Z))*+")
+_FIELDS = re.compile(rb"(?:(?:[!-9;-~]++[ \t]*+:|[ \t])[^\n]*+(?:\n|\Z))*")
 _GUESSED_BOUNDARY = re.compile(rb"^--(\S[^\r\n]{0,200}?)[ \t]*\r?\ncontent-", re.IGNORECASE | re.MULTILINE)
 _PART_BEGINS = re.compile(rb"\ncontent-(?:type|transfer|disp)", re.IGNORECASE)
 _GUESS_WITHIN = 65_536

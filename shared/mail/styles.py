@@ -9,7 +9,7 @@ from shared.mail.limits import MAX_HIDDEN_NAMES, MAX_STYLE_CHARS
 
 WHITE = "ffffff"
 UNKNOWN = "?"
-_COMMENT = re.compile(r"/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)")
+_COMMENT = re.compile(r"/\*(?:[^*]++|\*(?!/))*(?:\*/|\Z)")
 _DECLARATION = re.compile(r"([a-z-]{2,30})\s*+:\s*+([^;]{1,200})")
 _NUMBER = re.compile(r"-?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})")
 _SELECTOR = re.compile(r"[a-z0-9*]{0,20}([.#])([\w-]{1,100})\Z")

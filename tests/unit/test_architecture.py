@@ -315,3 +315,12 @@ def test_every_error_has_a_sentence() -> None:
     """The docstring of an error class is its default message: one sentence."""
 
     assert [] == [kind.__name__ for kind in error_classes() if not (kind.__doc__ or "").strip().endswith(".")]
+
+
+def test_no_group_is_possessive() -> None:
+    """Python before 3.11.5, Debian's among them, does not step back where the last round of such a group fails."""
+    possessive = re.compile(r"(?<!\\)\)[*+?]\+|\(\?>")
+
+    found = [str(path) for path in (ROOT / "shared").rglob("*.py") if possessive.search(path.read_text("utf-8"))]
+
+    assert [] == found
