@@ -38,16 +38,17 @@ def owner(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def servers(home: Path) -> list[int]:
-    """The processes that were started on the data folder in `home`."""
-    found = []
+    """The servers that were started on the data folder in `home`; a child looks like its server until it is named."""
+    found: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().split(b"\0")
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
         if os.fsencode(home / "postgres") in words and words[0].endswith(b"postgres"):
-            found.append(int(folder.name))
-    return found
+            found[int(folder.name)] = parent
+    return [process for process, parent in found.items() if parent not in found]
 
 
 def gone(home: Path) -> bool:
