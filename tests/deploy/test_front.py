@@ -1,61 +1,23 @@
 """config/nginx.conf on a real nginx, and the units as systemd reads them."""
 
 import http.client
-import os
 import re
 import shutil
 import socket
 import ssl
 import subprocess
-import threading
-import time
 import warnings
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.deploy.conftest import ROOT
+from tests.deploy.nginx import Answer, ask, everything, free_port, nginx
 
 CONFIG = ROOT / "config" / "nginx.conf"
 UNITS = sorted((ROOT / "config" / "systemd").glob("*.service"))
-PATIENCE_S = 10.0
-
-
-class Gateway(BaseHTTPRequestHandler):
-    """Answers every path, so that what is refused was refused by nginx."""
-
-    def do_GET(self) -> None:
-        body = self.path.encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("X-Call-Id", "1")
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_POST = do_GET
-
-    def log_message(self, *_words: object) -> None:
-        """Say nothing."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What nginx answered."""
-
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-
-def _answer(connection: http.client.HTTPConnection, method: str, path: str) -> Answer:
-    with closing(connection):
-        connection.request(method, path)
-        response = connection.getresponse()
-        return Answer(response.status, response.headers, response.read())
 
 
 @dataclass(frozen=True)
@@ -70,13 +32,8 @@ class Front:
         """Ask once, over a connection of its own."""
         if tls:
             secure = http.client.HTTPSConnection("localhost", self.https, timeout=10, context=self.trust)
-            return _answer(secure, method, path)
-        return _answer(http.client.HTTPConnection("localhost", self.http, timeout=10), method, path)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+            return ask(secure, path, method)
+        return ask(http.client.HTTPConnection("localhost", self.http, timeout=10), path, method)
 
 
 def _certificate(folder: Path) -> None:
@@ -89,48 +46,19 @@ def _certificate(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     """The real configuration on free ports of loopback, with a certificate of its own."""
-    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    if not nginx or not shutil.which("openssl"):
-        pytest.skip("nginx or openssl is not installed")
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed")
     folder = tmp_path_factory.mktemp("nginx")
     _certificate(folder)
-    gateway = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
-    threading.Thread(target=gateway.serve_forever, daemon=True).start()
-    ports = {"80": _free_port(), "443": _free_port()}
-    site = CONFIG.read_text().replace("127.0.0.1:8080", f"127.0.0.1:{gateway.server_address[1]}")
-    for port, free in ports.items():
-        site = site.replace(f"listen {port} ", f"listen 127.0.0.1:{free} ").replace(f"listen [::]:{port} ", "#")
-        site = "\n".join(line for line in site.splitlines() if not line.strip().startswith("#"))
-    site = site.replace("/etc/email-agent/tls", str(folder))
-    temporary = "".join(
-        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    main = folder / "nginx.conf"
-    main.write_text(
-        f"daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
-        f"http {{ access_log off; {temporary}\n{site}\n}}\n"
-    )
-    process = subprocess.Popen([nginx, "-c", main, "-p", folder], stderr=subprocess.DEVNULL)
-    try:
-        _wait_for(ports["443"])
-        yield Front(ports["80"], ports["443"], ssl.create_default_context(cafile=str(folder / "cert.pem")))
-    finally:
-        process.terminate()
-        process.wait(timeout=PATIENCE_S)
-        gateway.shutdown()
-        gateway.server_close()
-
-
-def _wait_for(port: int) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("nginx does not answer")
+    ports = {"80": free_port(), "443": free_port()}
+    with everything() as behind:
+        site = CONFIG.read_text().replace("127.0.0.1:8080", f"127.0.0.1:{behind}")
+        for port, free in ports.items():
+            site = site.replace(f"listen {port} ", f"listen 127.0.0.1:{free} ")
+            site = re.sub(rf"listen \[::\]:{port} .*", "", site)
+        site = site.replace("/etc/email-agent/tls", str(folder))
+        with nginx(folder, site, ports["443"]):
+            yield Front(ports["80"], ports["443"], ssl.create_default_context(cafile=str(folder / "cert.pem")))
 
 
 @pytest.mark.parametrize("tls", [False, True])
