@@ -62,10 +62,10 @@ def test_addresses_are_bounded():
 def test_hostile_values_take_linear_time(piece):
     """A long run of one thing is scanned at once."""
 
-    started = time.perf_counter()
+    started = time.process_time()
     addresses([piece * (200_000 // len(piece))])
 
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(
@@ -87,9 +87,9 @@ def test_time_grows_with_length_alone(pieces):
 
     def seconds(size: int) -> float:
         value = before * (size // 8) + middle + after * (size // 8)
-        started = time.perf_counter()
+        started = time.process_time()
         addresses([value])
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     short = min(seconds(20_000) for _ in range(3))
 

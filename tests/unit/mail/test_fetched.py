@@ -130,7 +130,7 @@ def test_real_mail_is_read(archive):
     path = TEST_MAIL / f"dev_{archive}.tar.xz"
     if not path.exists():
         pytest.skip(f"the test mail is not here: {path.name} (TEST_MAIL_DIR)")
-    started, mails = time.perf_counter(), 0
+    started, mails = time.process_time(), 0
     with tarfile.open(path) as archived:
         for member in archived:
             if not member.isfile():
@@ -142,4 +142,4 @@ def test_real_mail_is_read(archive):
             mails += 1
 
     assert mails > 40
-    assert time.perf_counter() - started < BUDGET_S
+    assert time.process_time() - started < BUDGET_S

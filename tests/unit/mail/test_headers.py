@@ -144,10 +144,10 @@ def test_repeated_fields_share_a_limit():
 def test_hostile_headers_take_linear_time(header):
     """300 KB of what is expensive to a naive parser is read at once."""
 
-    started = time.perf_counter()
+    started = time.process_time()
     read_headers(header)
 
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @settings(deadline=None)

@@ -247,10 +247,10 @@ rules:
 - {name: d, when: {to: {domain: nobody.example}}, then: flag}
 - {name: e, when: {to: {matches: '^nobody@'}}, then: flag}
 """)
-    started = time.perf_counter()
+    started = time.process_time()
     decision = decide(rules, mail(headers=headers), NOW)
 
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert "fffff" == decision.trace
 
 

@@ -40,10 +40,10 @@ def test_folding_forgets_case_and_compatibility_forms(text, folded):
 def test_time_grows_with_length_alone(marks):
     """A stack of marks that no script has costs no more than other text of its length."""
 
-    started = time.perf_counter()
+    started = time.process_time()
     folded = fold("a" + marks * (200_000 // len(marks)) + "b")
 
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert ("a", "b") == (unicodedata.normalize("NFD", folded)[0], folded[-1])
     assert len(folded) <= 2 * MAX_MARKS + 2
 
