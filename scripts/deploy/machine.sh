@@ -2,7 +2,7 @@
 # The machine itself: packages, a user without rights, the program, its settings and secrets.
 
 PACKAGES="ca-certificates curl git openssl postgresql nginx containerd runc containernetworking-plugins buildah
-    iptables iptables-persistent python3 python3-venv"
+    iptables iptables-persistent python3 python3-venv zstd"
 
 done_packages() {
     local package

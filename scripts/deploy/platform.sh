@@ -67,9 +67,9 @@ do_ollama() {
     already id ollama ||
         run useradd --system --home-dir /var/lib/ollama --create-home --shell /usr/sbin/nologin ollama
     if ! already has ollama; then
-        download "$url/ollama-linux-$machine.tgz" "$url/sha256sum.txt" /var/cache/ollama.tgz
-        run tar -C /usr/local -xzf /var/cache/ollama.tgz
-        run rm -f /var/cache/ollama.tgz
+        download "$url/ollama-linux-$machine.tar.zst" "$url/sha256sum.txt" /var/cache/ollama.tar.zst
+        run tar -C /usr/local --zstd -xf /var/cache/ollama.tar.zst
+        run rm -f /var/cache/ollama.tar.zst
     fi
     write 0644 root:root /etc/email-agent/ollama.env <"$root/config/ollama.env"
     write 0644 root:root /etc/systemd/system/ollama.service <"$root/config/systemd/ollama.service"

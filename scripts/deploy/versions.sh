@@ -4,7 +4,7 @@
 
 FAASD_VERSION=0.19.0 # the last under MIT; later ones (faasd CE) come with an EULA
 FAAS_CLI_VERSION=0.18.12
-OLLAMA_VERSION=0.30.0 # from 0.30 on the kernels for this processor are chosen at run time
+OLLAMA_VERSION=0.30.11 # from 0.30 on the kernels for this processor are chosen at run time
 DEFAULT_MODEL=mistral:7b-instruct-q4_0
 GATEWAY_IMAGE=ghcr.io/openfaas/gateway:0.27.5
 PROMETHEUS_IMAGE=docker.io/prom/prometheus:v2.49.1
