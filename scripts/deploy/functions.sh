@@ -78,6 +78,12 @@ done_functions() {
     done
 }
 
+of_this_machine() { # settings of config/common.yml that are otherwise on this machine
+    printf -- '--env OLLAMA_HOST=http://%s:11434 --env OLLAMA_MODEL=%s' "$BRIDGE_ADDRESS" "$model"
+    [ "$with_llm" = yes ] || printf -- ' --env CLASSIFICATION_STRATEGY=rules'
+    [ "$arch" = aarch64 ] || printf -- ' --env PLATFORM=amd64'
+}
+
 do_functions() {
     local name
     signed_in
@@ -86,7 +92,7 @@ do_functions() {
     give_secret postgres-url "$CONFIG/secrets/postgres-url.functions"
     for name in $FUNCTIONS; do
         shell "cd $PROGRAM/current && REGISTRY=localhost TAG='$(tag)' OPENFAAS_CONFIG=/root/.openfaas" \
-            " faas-cli deploy -f stack.yml --gateway $GATEWAY --filter '$name' --env OLLAMA_HOST=http://$BRIDGE_ADDRESS:11434"
+            " faas-cli deploy -f stack.yml --gateway $GATEWAY --filter '$name' $(of_this_machine)"
         wait_for "$name"
     done
 }

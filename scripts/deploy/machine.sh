@@ -43,10 +43,11 @@ TEXT
 }
 
 settings() { # the template of this machine, and where things are on it
-    sed '/^PLATFORM=/d' "$root/config/.env.oracle-arm"
+    sed '/^PLATFORM=/d; /^OLLAMA_MODEL=/d; /^CLASSIFICATION_STRATEGY=/d' "$root/config/.env.oracle-arm"
     if [ "$arch" = aarch64 ]; then printf 'PLATFORM=arm64\n'; else printf 'PLATFORM=amd64\n'; fi
     printf 'AGENT_HOME=%s\nSECRETS_DIR=%s\n' "$STATE" "$CONFIG/secrets"
-    [ "$with_llm" = yes ] || printf 'CLASSIFICATION_STRATEGY=rules\n'
+    printf 'OLLAMA_MODEL=%s\n' "$model"
+    if [ "$with_llm" = yes ]; then printf 'CLASSIFICATION_STRATEGY=hybrid\n'; else printf 'CLASSIFICATION_STRATEGY=rules\n'; fi
 }
 
 done_code() {
