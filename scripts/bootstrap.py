@@ -44,7 +44,8 @@ def _make() -> None:
     if not _has_pip():
         _run([sys.executable, "-m", "venv", "--clear", str(VENV)], "python3 -m venv failed: is python3-venv installed?")
     install = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    _run([*install, "-r", str(ROOT / REQUIREMENTS[-1])], "pip install failed: is a package index reachable?")
+    hashed = ["--require-hashes", "-r", str(ROOT / REQUIREMENTS[-1])]  # this file pins all that the other one does
+    _run([*install, *hashed], "pip install failed: is a package index reachable?")
 
 
 def _has_pip() -> bool:
