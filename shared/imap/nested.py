@@ -48,20 +48,22 @@ def _name(value: Value) -> bytes:
 def _tokens(lines: list[bytes], literals: list[bytes]) -> Iterator[tuple[bytes, bytes | None]]:
     """Yield `(` and `)` as signs, and values with an empty sign; a literal stands where its line ends."""
     for number, line in enumerate(lines):
-        at, end = 0, len(line)
-        if number < len(literals):
-            mark = LITERAL_MARK.search(line)
-            end = mark.start() if mark else end
-        while at < end:
-            found = TOKEN.match(line, at, end)
-            if found is None:
-                if line[at:end].strip(b" "):
-                    raise ValueError("not a value")
-                break
-            at = found.end()
-            yield _token(found)
+        mark = LITERAL_MARK.search(line) if number < len(literals) else None
+        yield from _line_tokens(line, mark.start() if mark else len(line))
         if number < len(literals):
             yield b"", literals[number]
+
+
+def _line_tokens(line: bytes, end: int) -> Iterator[tuple[bytes, bytes | None]]:
+    at = 0
+    while at < end:
+        found = TOKEN.match(line, at, end)
+        if found is None:
+            if line[at:end].strip(b" "):
+                raise ValueError("not a value")
+            return
+        at = found.end()
+        yield _token(found)
 
 
 def _token(found: re.Match[bytes]) -> tuple[bytes, bytes | None]:

@@ -173,14 +173,17 @@ class Connection:
         while data := self._client.recv(CHUNK_BYTES):
             self._proxy.bytes_to_server += len(data)
             if self._proxy.plain:
-                for piece in self._commands.feed(data):
-                    if piece.starts:
-                        self._note(piece.data, reached=True)
-                self._to_server.send(data)
+                self._pass_up(data)
             elif not self._deaf:
                 for piece in self._commands.feed(data):
                     self._command_piece(piece)
         self._to_server.finish()
+
+    def _pass_up(self, data: bytes) -> None:
+        for piece in self._commands.feed(data):
+            if piece.starts:
+                self._note(piece.data, reached=True)
+        self._to_server.send(data)
 
     def _command_piece(self, piece: Piece) -> None:
         if self._deaf:

@@ -5,9 +5,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,9 @@ import pytest
 from shared import errors
 from shared.errors import EmailAgentError
 from shared.status import ACTION_TRANSITIONS, FILING_TRANSITIONS, STATUS_TRANSITIONS, ActionState, Filing, Status
+from tests.fixtures.source_code import PROGRAM, ROOT, sources, tree
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ("shared", "functions", "scripts")
-EVERYTHING = (*PROGRAM, "tests", "loadtests")
-
-MAX_FILE_LINES = 400
-MAX_FUNCTION_LINES = 60
-USUAL_FUNCTION_LINES = 30
-USUAL_SHARE = 0.95
 MAX_HANDLER_LINES = 25
-MAX_BROAD_EXCEPTS_PER_1000_LINES = 2
-MAX_POSITIONAL_ARGUMENTS = 7
-EMPTY_WORDS = re.compile(r"(^|_)(utils?|helpers?|common|managers?|base|misc)(_|$)")
 SQL = re.compile(
     r"\b(SELECT\b.+\bFROM|INSERT\s+INTO|UPDATE\b.+\bSET|DELETE\s+FROM|TRUNCATE\s+\w|(CREATE|ALTER|DROP)\s+(TABLE|TYPE|INDEX))\b",
     re.S,
@@ -44,29 +33,6 @@ MACHINES: dict[str, tuple[type[StrEnum], Mapping[Any, frozenset[Any]], str]] = {
     "Action": (ActionState, ACTION_TRANSITIONS, "action_state"),
 }
 machines = pytest.mark.parametrize("title", MACHINES)
-
-
-@cache
-def sources(*rooms: str) -> dict[Path, str]:
-    """The Python files of these folders and what is in them."""
-    paths = sorted(path for room in rooms for path in (ROOT / room).rglob("*.py"))
-    return {path.relative_to(ROOT): path.read_text(encoding="utf-8") for path in paths}
-
-
-@cache
-def tree(text: str) -> ast.Module:
-    return ast.parse(text)
-
-
-def functions(*rooms: str) -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    for path, text in sources(*rooms).items():
-        for node in ast.walk(tree(text)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield path, node
-
-
-def lines_of(node: ast.stmt) -> int:
-    return (node.end_lineno or node.lineno) - node.lineno + 1
 
 
 def imported(text: str) -> set[str]:
@@ -91,14 +57,6 @@ def docstrings(module: ast.Module) -> set[int]:
     }
 
 
-def is_broad(handler: ast.ExceptHandler) -> bool:
-    """Whether it catches everything and does not raise it again."""
-    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    names = {kind.id if isinstance(kind, ast.Name) else "" if kind else "BaseException" for kind in kinds}
-    hands_on = any(isinstance(node, ast.Raise) and node.exc is None for node in handler.body)
-    return bool(names & {"Exception", "BaseException"}) and not hands_on
-
-
 def section(title: str) -> str:
     """The part of docs/state-machine.md about one machine."""
     page = (ROOT / "docs" / "state-machine.md").read_text(encoding="utf-8")
@@ -107,72 +65,6 @@ def section(title: str) -> str:
 
 def edges(transitions: Mapping[Any, frozenset[Any]]) -> list[tuple[str, str]]:
     return sorted((was, became) for was, targets in transitions.items() for became in targets)
-
-
-# -- sizes and names
-
-
-def test_no_file_is_too_long() -> None:
-    """No Python file is longer than 400 lines."""
-
-    assert [] == [path for path, text in sources(*EVERYTHING).items() if len(text.splitlines()) > MAX_FILE_LINES]
-
-
-def test_no_function_is_too_long() -> None:
-    """No function is longer than 60 lines."""
-
-    found = [
-        f"{path}:{node.lineno} {node.name}"
-        for path, node in functions(*EVERYTHING)
-        if lines_of(node) > MAX_FUNCTION_LINES
-    ]
-
-    assert [] == found
-
-
-@pytest.mark.parametrize("room", PROGRAM)
-def test_functions_are_usually_short(room: str) -> None:
-    """Of a room's functions 95 % fit into 30 lines."""
-
-    lengths = [lines_of(node) for _, node in functions(room)]
-
-    assert sum(length <= USUAL_FUNCTION_LINES for length in lengths) >= USUAL_SHARE * len(lengths)
-
-
-def test_arguments_are_few() -> None:
-    """A function takes at most seven positional arguments, self among them."""
-
-    found = [
-        f"{path}:{node.lineno} {node.name}"
-        for path, node in functions(*PROGRAM)
-        if len(node.args.posonlyargs + node.args.args) > MAX_POSITIONAL_ARGUMENTS
-    ]
-
-    assert [] == found
-
-
-def test_broad_excepts_are_rare() -> None:
-    """At most two handlers per 1,000 lines swallow every exception."""
-
-    texts = sources(*PROGRAM).values()
-    handlers = [node for text in texts for node in ast.walk(tree(text)) if isinstance(node, ast.ExceptHandler)]
-    lines = sum(len(text.splitlines()) for text in texts)
-
-    assert sum(map(is_broad, handlers)) <= lines / 1000 * MAX_BROAD_EXCEPTS_PER_1000_LINES
-
-
-def test_names_say_something() -> None:
-    """No module or class is called by a word that says nothing, such as utils or manager."""
-
-    modules = [str(path) for path in sources(*EVERYTHING) if any(map(EMPTY_WORDS.search, path.with_suffix("").parts))]
-    classes = [
-        f"{path}:{node.lineno} {node.name}"
-        for path, text in sources(*EVERYTHING).items()
-        for node in ast.walk(tree(text))
-        if isinstance(node, ast.ClassDef) and EMPTY_WORDS.search(re.sub(r"(?<!^)(?=[A-Z])", "_", node.name).lower())
-    ]
-
-    assert [] == modules + classes
 
 
 # -- rooms

@@ -315,7 +315,7 @@ def _address_part(key: str, match: str) -> dict[str, str]:
     if match == "contains":
         return {"matches": f"^{anything}*{_literal(key)}{anything}*$"}
     if key.startswith("*") and not set(key[1:]) & set("*?\\"):
-        return {"ends-with": key[1:]} if len(key) > 1 else {"exists": True}  # type: ignore[dict-item]
+        return {"ends-with": key[1:]} if len(key) > 1 else {"exists": True}  # type: ignore[dict-item]  # exists is no text
     if key.endswith("*") and not set(key[:-1]) & set("*?\\"):
         return {"starts-with": key[:-1]}
     return {"matches": f"^{_glob_pattern(key, f'{anything}*', anything)}$"}
