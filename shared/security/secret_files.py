@@ -1,15 +1,18 @@
 """Secrets are files in one folder: never environment, never logged."""
 
+import fcntl
 import os
 import secrets
+import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from shared.errors import InvalidSettings
+from shared.errors import Conflict, InvalidSettings
 
 SIGNING_KEY = "function-signing-key"
 FERNET_KEYS = "fernet-keys"
@@ -40,6 +43,41 @@ class SecretFiles:
     def fernet_keys(self) -> list[str]:
         """The keys of the vault, newest first."""
         return self._required(FERNET_KEYS).split()
+
+    def write_fernet_keys(self, keys: Sequence[str]) -> None:
+        """Replace the keys of the vault: whoever reads the file meanwhile, or after a crash, finds old or new ones."""
+        path = (self.folder / FERNET_KEYS).resolve()
+        try:
+            _replace(path, "".join(f"{key}\n" for key in keys))
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise InvalidSettings(f"secret {FERNET_KEYS!r} cannot be written in {path.parent}: {why}") from error
+
+    @contextmanager
+    def sealing(self) -> Iterator[None]:
+        """Seal and store a password with keys that no rotation drops meanwhile; waits for one at work."""
+        with self._locked(fcntl.LOCK_SH):
+            yield
+
+    @contextmanager
+    def rotating(self) -> Iterator[None]:
+        """Be the only one who rotates keys or stores passwords, or raise Conflict."""
+        with self._locked(fcntl.LOCK_EX | fcntl.LOCK_NB):
+            yield
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        try:
+            handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise InvalidSettings(f"SECRETS_DIR ({self.folder}) cannot be opened: {error.strerror}") from error
+        try:
+            fcntl.flock(handle, how)
+            yield
+        except BlockingIOError as error:
+            raise Conflict("somebody else rotates keys or stores a password: try again") from error
+        finally:
+            os.close(handle)
 
     def postgres_url(self) -> str | None:
         """Where PostgreSQL is, if a file says so."""
@@ -86,3 +124,29 @@ def _write_once(path: Path, content: str) -> None:
         return
     finally:
         temporary.unlink()
+
+
+def _replace(path: Path, content: str) -> None:
+    """Write a file anew under its owner's name, on the disk before it takes the old one's place."""
+    before = path.stat()
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            os.fchmod(handle, stat.S_IMODE(before.st_mode) & 0o660)  # the functions may read it as another user
+            if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+                os.fchown(handle, before.st_uid, before.st_gid)
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    for leftover in path.parent.glob(f".{path.name}.*"):  # of a rotation that was killed: it may hold an old key
+        leftover.unlink(missing_ok=True)

@@ -20,6 +20,18 @@ class Vault:
         """Encrypt a password with the newest key."""
         return self._fernet.encrypt(password.encode())
 
+    def reseal(self, secret: bytes) -> bytes:
+        """Encrypt what any key wrote with the newest key."""
+        return self.seal(self.open(secret))
+
+    def opens(self, secret: bytes) -> bool:
+        """Whether one of the keys wrote this."""
+        try:
+            self._fernet.decrypt(secret)
+        except InvalidToken:
+            return False
+        return True
+
     def open(self, secret: bytes) -> str:
         """Decrypt a password with whichever key wrote it."""
         try:

@@ -2,14 +2,16 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from psycopg.rows import DictRow
 
 from shared.errors import Conflict, NotFound
 from shared.records import Account, Mode, Tls
-from shared.store.database import Database
+from shared.store.database import Database, Transaction
+from shared.store.nearest import account_meant
 
 MAX_ERROR_CHARACTERS = 500
 MAX_ACTIONS_PER_HOUR = 10_000
@@ -48,10 +50,17 @@ class Accounts:
         copy_without_expunge: bool = False,
         ca_file: str | None = None,
         provider: str | None = None,
+        again: bool = True,
     ) -> Account:
-        """Note a new account; `secret` comes encrypted. Conflict if the name is taken."""
-        named = ("INBOX" if mailbox.upper() == "INBOX" else mailbox for mailbox in mailboxes)  # RFC 9051 section 5.1
+        """Note a new account; `secret` comes encrypted. Conflict if the name is taken.
+
+        Not `again`: Conflict too if another account reads the same user's mail on the same server.
+        """
         with self._database.transaction() as transaction:
+            transaction.run("take_registry")
+            twin = None if again else transaction.value("same_mailbox", host=host, port=port, username=username)
+            if twin is not None:
+                raise _twin(twin)
             row = transaction.one(
                 "create_account",
                 name=name,
@@ -61,7 +70,7 @@ class Accounts:
                 username=username,
                 secret=secret,
                 mode=str(mode),
-                mailboxes=list(dict.fromkeys(named)),
+                mailboxes=_mailboxes(mailboxes),
                 max_actions_per_hour=max_actions_per_hour,
                 plaintext_allowed=plaintext_allowed,
                 copy_without_expunge=copy_without_expunge,
@@ -72,18 +81,63 @@ class Accounts:
             raise Conflict(f"there is an account {name!r} already")
         return _account(row)
 
+    def refuse_twin(self, host: str, port: int, username: str) -> None:
+        """Raise Conflict if an account reads the same user's mail on the same server."""
+        with self._database.transaction() as transaction:
+            twin = transaction.value("same_mailbox", host=host, port=port, username=username)
+        if twin is not None:
+            raise _twin(twin)
+
     def get(self, name: str) -> Account:
         """Return an account by name."""
         with self._database.transaction() as transaction:
             row = transaction.one("read_account", name=name)
-        if row is None:
-            raise NotFound("there is no such account")
+            if row is None:
+                raise NotFound("there is no such account", hint=account_meant(name, _names(transaction)))
         return _account(row)
 
     def list(self) -> list[Account]:
         """Return all accounts, by name."""
         with self._database.transaction() as transaction:
             return [_account(row) for row in transaction.all("list_accounts")]
+
+    def secrets(self) -> Mapping[str, bytes]:
+        """Return every account's sealed password, by the account's name."""
+        with self._database.transaction() as transaction:
+            return {row["name"]: row["secret"] for row in transaction.all("read_secrets")}
+
+    def reseal(self, change: Callable[[bytes], bytes]) -> int:
+        """Change all sealed passwords, or none: Conflict if somebody else changed one meanwhile; return how many."""
+        with self._database.transaction() as transaction:
+            rows = [(row["id"], row["secret"], change(row["secret"])) for row in transaction.all("read_secrets")]
+            changed = [row for row in rows if row[1] != row[2]]
+            ids, was, became = ([row[column] for row in changed] for column in range(3))
+            if len(transaction.all("reseal", ids=ids, was=was, became=became)) != len(changed):
+                raise Conflict("an account was changed or removed meanwhile; no password was sealed anew")
+            return len(changed)
+
+    def set_login(self, account: Account, provider: str | None = None) -> None:
+        """Set where and how to log in to an account that exists; its mail and its decisions stay."""
+        self._set(
+            "set_login",
+            account.id,
+            host=account.host,
+            port=account.port,
+            tls=str(account.tls),
+            username=account.username,
+            secret=account.secret,
+            ca_file=account.ca_file,
+            plaintext_allowed=account.plaintext_allowed,
+            provider=provider,
+        )
+
+    def set_mailboxes(self, account_id: int, mailboxes: Sequence[str]) -> None:
+        """Set which mailboxes are read; what is known of others stays."""
+        self._set("set_mailboxes", account_id, mailboxes=_mailboxes(mailboxes))
+
+    def set_cap(self, account_id: int, max_actions_per_hour: int) -> None:
+        """Set how many mails may be touched within an hour."""
+        self._set("set_cap", account_id, max_actions_per_hour=max_actions_per_hour)
 
     def states(self) -> Sequence[AccountState]:
         """Return how each account is doing, by name."""
@@ -148,9 +202,30 @@ class Accounts:
             if not transaction.one("delete_account", name=name):
                 raise NotFound("there is no such account")
 
+    def _set(self, query: str, account_id: int, **values: Any) -> None:
+        with self._database.transaction() as transaction:
+            if not transaction.one(query, account_id=account_id, **values):
+                raise NotFound("there is no such account")
+
     def _set_pause(self, *, paused: bool) -> None:
         with self._database.transaction() as transaction:
             transaction.run("set_pause", paused=paused)
+
+
+def _twin(name: str) -> Conflict:
+    return Conflict(
+        f"{name!r} reads the mail of this user on this server already",
+        hint=f"more mailboxes for it: accounts mailboxes {name}; --again if two accounts are meant",
+    )
+
+
+def _mailboxes(names: Sequence[str]) -> list[str]:
+    """Return each mailbox once, INBOX in capitals (RFC 9051 section 5.1)."""
+    return list(dict.fromkeys("INBOX" if name.upper() == "INBOX" else name for name in names))
+
+
+def _names(transaction: Transaction) -> list[str]:
+    return [row["name"] for row in transaction.all("list_accounts")]
 
 
 def _account(row: DictRow) -> Account:

@@ -1,3 +1,16 @@
+-- take_registry --
+-- Let one account be made at a time, so that two makers of the same see each other.
+SELECT pg_advisory_xact_lock(hashtext('email-agent accounts'));
+
+-- same_mailbox --
+-- Name the account, if there is one, that reads the same user's mail on the same server; IMAP's two ports are one server.
+SELECT name FROM accounts
+WHERE lower(host) = lower(%(host)s)
+    AND lower(username) = lower(%(username)s)
+    AND (port = %(port)s OR (port IN (143, 993) AND %(port)s IN (143, 993)))
+ORDER BY name
+LIMIT 1;
+
 -- create_account --
 -- Note an account as its owner configured it.
 INSERT INTO accounts (
@@ -18,10 +31,42 @@ SELECT * FROM accounts WHERE name = %(name)s;
 -- Read all accounts in the order of their names.
 SELECT * FROM accounts ORDER BY name;
 
+-- read_secrets --
+-- Read every sealed password.
+SELECT id, name, secret FROM accounts ORDER BY id;
+
+-- reseal --
+-- Replace sealed passwords where they are still what was read.
+UPDATE accounts SET secret = sealed.became, secret_version = secret_version + 1
+FROM unnest(%(ids)s::bigint[], %(was)s::bytea[], %(became)s::bytea[]) AS sealed (id, was, became)
+WHERE accounts.id = sealed.id AND accounts.secret = sealed.was
+RETURNING accounts.id;
+
+-- set_login --
+-- Set where and how to log in, after a login that worked.
+UPDATE accounts
+SET host = %(host)s, port = %(port)s, tls = %(tls)s, username = %(username)s, secret = %(secret)s, ca_file = %(ca_file)s,
+    plaintext_allowed = %(plaintext_allowed)s, provider = %(provider)s, secret_version = secret_version + 1,
+    last_error = NULL, consecutive_failures = 0, sync_failures = 0
+WHERE id = %(account_id)s
+RETURNING id;
+
+-- set_mailboxes --
+-- Set which mailboxes are read.
+UPDATE accounts SET mailboxes = %(mailboxes)s WHERE id = %(account_id)s RETURNING id;
+
+-- set_cap --
+-- Set how many mails may be touched within an hour.
+UPDATE accounts SET max_actions_per_hour = %(max_actions_per_hour)s WHERE id = %(account_id)s RETURNING id;
+
 -- set_mode --
 -- Set what the owner allows, and how many moves, or which mail (by INTERNALDATE, in whole seconds), is approved with it.
 UPDATE accounts
-SET mode = %(mode)s,
+SET mode = %(mode)s::account_mode,
+    awake_since = CASE WHEN mode = 'paused' AND %(mode)s::account_mode <> 'paused'
+        THEN coalesce(%(now)s::timestamptz, clock_timestamp())
+        ELSE awake_since
+    END,
     approved_moves = %(approved_moves)s,
     file_since = CASE %(approve)s
         WHEN 'new' THEN date_trunc('second', coalesce(%(now)s::timestamptz, clock_timestamp()))
@@ -59,13 +104,19 @@ ORDER BY id, event.nth;
 SELECT paused FROM global_pause;
 
 -- set_pause --
--- Set the global pause.
+-- Set the global pause; accounts are awake again from its end on.
+WITH woken AS (
+    UPDATE accounts SET awake_since = coalesce(%(now)s::timestamptz, clock_timestamp())
+    FROM global_pause
+    WHERE global_pause.paused AND NOT %(paused)s
+)
 UPDATE global_pause SET paused = %(paused)s;
 
 -- record_success --
 -- Note that a sync of an account went well.
 UPDATE accounts
-SET last_success_at = coalesce(%(now)s::timestamptz, clock_timestamp()), last_error = NULL, consecutive_failures = 0
+SET last_success_at = coalesce(%(now)s::timestamptz, clock_timestamp()), last_error = NULL, consecutive_failures = 0,
+    sync_failures = 0
 WHERE id = %(account_id)s;
 
 -- record_failure --
