@@ -149,7 +149,7 @@ def mail_server(folder: Path, port: int, password: str) -> Iterator[None]:
 def add_account(environment: dict[str, str], folder: Path, name: str, port: int) -> None:
     (folder / "password").write_text("right")
     words = ["--name", name, "--host", "127.0.0.1", "--port", str(port), "--tls", "none", "--username", "me"]
-    done = agent(environment, "accounts", "add", *words, "--password-file", str(folder / "password"))
+    done = agent(environment, "accounts", "add", "--again", *words, "--password-file", str(folder / "password"))
     assert 0 == done.returncode, done.stderr
 
 

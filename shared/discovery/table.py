@@ -1,0 +1,361 @@
+"""The big providers. Servers and user names are those of Thunderbird's autoconfiguration, advice is from their help."""
+
+from shared.discovery.providers import LOOPBACK, Provider, Server, SignIn
+from shared.records import Tls
+
+NO_OAUTH = "email-agent does not speak OAuth"
+
+PROVIDERS: tuple[Provider, ...] = (
+    Provider(
+        name="gmail",
+        title="Gmail",
+        server=Server(host="imap.gmail.com"),
+        domains=("gmail.com", "googlemail.com"),
+        mx=("google.com", "googlemail.com"),
+        sign_in=SignIn.APP_PASSWORD,
+        advice=(
+            "turn on 2-Step Verification and make an app password at https://myaccount.google.com/apppasswords; in a"
+            " Google Workspace the administrator may have forbidden them"
+        ),
+        caveat=(
+            "Gmail's mailboxes are labels: a move takes one label off and puts another on, and [Gmail]/All Mail holds"
+            " every mail once more, so it should not be among the mailboxes that are read"
+        ),
+    ),
+    Provider(
+        name="outlook",
+        title="Outlook.com",
+        server=Server(host="outlook.office365.com"),
+        domains=(
+            *("outlook.com", "hotmail.com", "live.com", "msn.com", "windowslive.com", "hotmail.co.uk", "hotmail.de"),
+            *("hotmail.es", "hotmail.fr", "hotmail.it", "live.co.uk", "live.de", "live.fr", "live.it", "live.nl"),
+            *("outlook.at", "outlook.be", "outlook.cz", "outlook.de", "outlook.dk", "outlook.es", "outlook.fr"),
+            *("outlook.hu", "outlook.ie", "outlook.in", "outlook.it", "outlook.jp", "outlook.pt", "outlook.sk"),
+        ),
+        mx=("olc.protection.outlook.com",),
+        sign_in=SignIn.OAUTH,
+        advice=f"Microsoft takes no passwords over IMAP any more, only OAuth, and {NO_OAUTH}",
+    ),
+    Provider(
+        name="office365",
+        title="Microsoft 365",
+        server=Server(host="outlook.office365.com"),
+        domains=("office365.com",),
+        mx=("mail.protection.outlook.com", "mx.microsoft"),
+        sign_in=SignIn.OAUTH,
+        advice=f"Microsoft takes no passwords over IMAP any more, only OAuth, and {NO_OAUTH}",
+    ),
+    Provider(
+        name="icloud",
+        title="iCloud",
+        server=Server(host="imap.mail.me.com"),
+        domains=("icloud.com", "me.com", "mac.com"),
+        mx=("mail.icloud.com",),
+        sign_in=SignIn.APP_PASSWORD,
+        local_part=True,
+        advice="make an app-specific password at https://account.apple.com under Sign-In and Security",
+    ),
+    Provider(
+        name="yahoo",
+        title="Yahoo",
+        server=Server(host="imap.mail.yahoo.com"),
+        domains=(
+            *("yahoo.com", "ymail.com", "rocketmail.com", "myyahoo.com", "yahoo.ca", "yahoo.co.in", "yahoo.co.nz"),
+            *("yahoo.co.uk", "yahoo.com.ar", "yahoo.com.au", "yahoo.com.br", "yahoo.com.mx", "yahoo.de", "yahoo.es"),
+            *("yahoo.fr", "yahoo.it", "yahoo.se"),
+        ),
+        mx=("am0.yahoodns.net",),
+        sign_in=SignIn.APP_PASSWORD,
+        advice="make an app password in Yahoo's account settings under Security",
+    ),
+    Provider(
+        name="aol",
+        title="AOL",
+        server=Server(host="imap.aol.com"),
+        domains=(
+            "aol.com",
+            "aim.com",
+            "aol.co.uk",
+            "aol.com.au",
+            "aol.de",
+            "aol.es",
+            "aol.fr",
+            "aol.it",
+            "verizon.net",
+        ),
+        mx=("mail.gm0.yahoodns.net",),
+        sign_in=SignIn.APP_PASSWORD,
+        advice="make an app password in AOL's account settings under Security",
+    ),
+    Provider(
+        name="att",
+        title="AT&T",
+        server=Server(host="imap.mail.att.net"),
+        domains=("att.net", "bellsouth.net", "sbcglobal.net", "pacbell.net", "ameritech.net", "currently.com"),
+        sign_in=SignIn.APP_PASSWORD,
+        advice="make a secure mail key in the AT&T profile under Sign-in info",
+    ),
+    Provider(
+        name="fastmail",
+        title="Fastmail",
+        server=Server(host="imap.fastmail.com"),
+        domains=("fastmail.com", "fastmail.fm", "fastmail.net", "fastmail.org", "sent.com", "messagingengine.com"),
+        mx=("messagingengine.com",),
+        sign_in=SignIn.APP_PASSWORD,
+        advice="make an app password with access to IMAP under Settings, Privacy & Security",
+    ),
+    Provider(
+        name="gmx",
+        title="GMX",
+        server=Server(host="imap.gmx.net"),
+        domains=("gmx.net", "gmx.de", "gmx.at", "gmx.ch", "gmx.eu", "gmx.info", "gmx.org", "gmx.biz"),
+        mx=("emig.gmx.net", "mx00.gmx.net", "mx01.gmx.net"),
+        advice=(
+            "allow POP3 and IMAP in the settings of GMX first; with a second factor, make an application-specific"
+            " password there"
+        ),
+    ),
+    Provider(
+        name="gmx.com",
+        title="GMX",
+        server=Server(host="imap.gmx.com"),
+        domains=("gmx.com", "gmx.us", "gmx.co.uk", "gmx.fr", "gmx.es", "gmx.it", "gmx.ca", "gmx.pt", "gmx.ie"),
+        mx=("mx00.gmx.com", "mx01.gmx.com"),
+        advice="allow POP3 and IMAP in the settings of GMX first",
+    ),
+    Provider(
+        name="mail.com",
+        title="mail.com",
+        server=Server(host="imap.mail.com"),
+        domains=("mail.com", "email.com", "usa.com", "post.com", "europe.com", "consultant.com", "engineer.com"),
+        mx=("mx00.mail.com", "mx01.mail.com"),
+        advice="allow POP3 and IMAP in the settings of mail.com first: a paid feature",
+    ),
+    Provider(
+        name="web.de",
+        title="WEB.DE",
+        server=Server(host="imap.web.de"),
+        domains=("web.de",),
+        local_part=True,
+        advice=(
+            "allow POP3 and IMAP in the settings of WEB.DE first; with a second factor, make an application-specific"
+            " password there"
+        ),
+    ),
+    Provider(
+        name="t-online",
+        title="Telekom",
+        server=Server(host="secureimap.t-online.de"),
+        domains=("t-online.de", "magenta.de"),
+        sign_in=SignIn.APP_PASSWORD,
+        advice="set a password for e-mail programs in Telekom's customer centre: it is not the Telekom login's",
+    ),
+    Provider(
+        name="freenet",
+        title="freenet",
+        server=Server(host="mx.freenet.de"),
+        domains=("freenet.de",),
+        advice="allow IMAP in the settings of freenet Mail first",
+    ),
+    Provider(
+        name="posteo",
+        title="Posteo",
+        server=Server(host="posteo.de"),
+        domains=("posteo.de", "posteo.net", "posteo.org", "posteo.eu", "posteo.at", "posteo.ch", "posteo.us"),
+    ),
+    Provider(
+        name="mailbox.org",
+        title="mailbox.org",
+        server=Server(host="imap.mailbox.org"),
+        domains=("mailbox.org",),
+        mx=("mailbox.org",),
+        advice="with a second factor, make an application password in the settings under Security",
+    ),
+    Provider(
+        name="proton",
+        title="Proton Mail",
+        server=Server(host=LOOPBACK, port=1143, tls=Tls.STARTTLS),
+        domains=("proton.me", "protonmail.com", "protonmail.ch", "pm.me"),
+        mx=("protonmail.ch",),
+        sign_in=SignIn.APP_PASSWORD,
+        advice=(
+            "Proton Mail Bridge must run on this machine: take user name and password from it, not from Proton, export"
+            " its certificate and give it with --ca-file"
+        ),
+    ),
+    Provider(
+        name="tuta",
+        title="Tuta",
+        server=Server(host=""),
+        domains=("tuta.com", "tuta.io", "tutanota.com", "tutanota.de", "tutamail.com", "keemail.me"),
+        mx=("tutanota.de",),
+        sign_in=SignIn.NONE,
+        advice="Tuta has no IMAP, so no mail program but its own can read it",
+    ),
+    Provider(
+        name="zoho",
+        title="Zoho",
+        server=Server(host="imap.zoho.com"),
+        domains=("zoho.com", "zohomail.com"),
+        advice="allow IMAP in Zoho Mail's settings first; with a second factor, make an application-specific password",
+    ),
+    Provider(
+        name="zoho.eu",
+        title="Zoho",
+        server=Server(host="imap.zoho.eu"),
+        domains=("zoho.eu", "zohomail.eu"),
+        advice="allow IMAP in Zoho Mail's settings first; with a second factor, make an application-specific password",
+    ),
+    Provider(
+        name="zoho-business",
+        title="Zoho",
+        server=Server(host="imappro.zoho.com"),
+        mx=("mx.zoho.com", "mx2.zoho.com", "mx3.zoho.com"),
+        advice="allow IMAP in Zoho Mail's settings first; with a second factor, make an application-specific password",
+    ),
+    Provider(
+        name="zoho-business.eu",
+        title="Zoho",
+        server=Server(host="imappro.zoho.eu"),
+        mx=("mx.zoho.eu", "mx2.zoho.eu", "mx3.zoho.eu"),
+        advice="allow IMAP in Zoho Mail's settings first; with a second factor, make an application-specific password",
+    ),
+    Provider(
+        name="yandex",
+        title="Yandex",
+        server=Server(host="imap.yandex.com"),
+        domains=("yandex.com", "yandex.ru", "ya.ru", "yandex.by", "yandex.kz", "yandex.ua", "narod.ru"),
+        mx=("mx.yandex.net", "mx.yandex.ru"),
+        sign_in=SignIn.APP_PASSWORD,
+        advice="allow mail programs in Yandex Mail's settings and make an app password at https://id.yandex.com/security",
+    ),
+    Provider(
+        name="mail.ru",
+        title="Mail.ru",
+        server=Server(host="imap.mail.ru"),
+        domains=("mail.ru", "bk.ru", "inbox.ru", "list.ru", "internet.ru"),
+        mx=("mxs.mail.ru", "emx.mail.ru"),
+        sign_in=SignIn.APP_PASSWORD,
+        advice="make a password for external applications in Mail.ru's security settings",
+    ),
+    Provider(
+        name="orange.fr",
+        title="Orange",
+        server=Server(host="imap.orange.fr"),
+        domains=("orange.fr", "wanadoo.fr"),
+    ),
+    Provider(
+        name="sfr",
+        title="SFR",
+        server=Server(host="imap.sfr.fr"),
+        domains=("sfr.fr", "neuf.fr", "club-internet.fr"),
+    ),
+    Provider(
+        name="free.fr",
+        title="Free",
+        server=Server(host="imap.free.fr"),
+        domains=("free.fr",),
+        local_part=True,
+    ),
+    Provider(
+        name="laposte",
+        title="La Poste",
+        server=Server(host="imap.laposte.net"),
+        domains=("laposte.net",),
+        local_part=True,
+        advice="allow IMAP in laposte.net's settings first",
+    ),
+    Provider(
+        name="ovh",
+        title="OVHcloud",
+        server=Server(host="ssl0.ovh.net"),
+        domains=("ovh.net",),
+        mx=("mail.ovh.net",),
+    ),
+    Provider(
+        name="gandi",
+        title="Gandi",
+        server=Server(host="mail.gandi.net"),
+        domains=("gandi.net",),
+        mx=("mail.gandi.net",),
+    ),
+    Provider(
+        name="infomaniak",
+        title="Infomaniak",
+        server=Server(host="mail.infomaniak.com"),
+        domains=("ik.me", "ikmail.com", "etik.com"),
+        mx=("infomaniak.ch", "infomaniak.com"),
+        advice="make a password for this device in the mail service's settings if the account has a second factor",
+    ),
+    Provider(
+        name="bluewin",
+        title="Swisscom",
+        server=Server(host="imaps.bluewin.ch"),
+        domains=("bluewin.ch", "bluemail.ch"),
+    ),
+    Provider(
+        name="ionos.de",
+        title="IONOS",
+        server=Server(host="imap.ionos.de"),
+        domains=("online.de",),
+        mx=("kundenserver.de", "mx00.ionos.de", "mx01.ionos.de"),
+    ),
+    Provider(
+        name="ionos",
+        title="IONOS",
+        server=Server(host="imap.ionos.com"),
+        mx=("mx00.ionos.com", "mx01.ionos.com", "mx00.1and1.com", "mx01.1and1.com"),
+    ),
+    Provider(
+        name="strato",
+        title="STRATO",
+        server=Server(host="imap.strato.de"),
+        mx=("rzone.de",),
+    ),
+    Provider(
+        name="migadu",
+        title="Migadu",
+        server=Server(host="imap.migadu.com"),
+        mx=("migadu.com",),
+    ),
+    Provider(
+        name="libero",
+        title="Libero",
+        server=Server(host="imapmail.libero.it"),
+        domains=("libero.it", "iol.it", "blu.it", "inwind.it", "giallo.it"),
+    ),
+    Provider(
+        name="seznam",
+        title="Seznam",
+        server=Server(host="imap.seznam.cz"),
+        domains=("seznam.cz", "email.cz", "post.cz"),
+    ),
+    Provider(
+        name="wp.pl",
+        title="WP",
+        server=Server(host="imap.wp.pl"),
+        domains=("wp.pl",),
+        local_part=True,
+        advice="allow mail programs in WP Poczta's settings first",
+    ),
+    Provider(
+        name="qq",
+        title="QQ Mail",
+        server=Server(host="imap.qq.com"),
+        domains=("qq.com", "foxmail.com"),
+        sign_in=SignIn.APP_PASSWORD,
+        advice="turn IMAP on in QQ Mail's settings and use the authorization code that it then shows",
+    ),
+    *(
+        Provider(
+            name=domain,
+            title="NetEase",
+            server=Server(host=f"imap.{domain}"),
+            domains=(domain,),
+            sign_in=SignIn.APP_PASSWORD,
+            advice="turn IMAP on in the mail settings and use the authorization code that is then shown",
+            caveat="NetEase opens mailboxes only for programs that name themselves (ID), which email-agent does not do",
+        )
+        for domain in ("163.com", "126.com", "yeah.net")
+    ),
+)
