@@ -119,6 +119,8 @@ def _file_pending(at: Visit, batch: Batch, counts: Counter[str]) -> tuple[str, b
             outcome = "held"  # what is only flagged here goes on
         tried = _file_mailbox(at, status, left, counts)
         left, allowance = left - tried, allowance - tried
+    if outcome == "done" and at.store.accounts.paused():
+        outcome = "paused"
     if allowance <= 0:
         counts["capped"] = at.store.emails.waiting(at.account.id)["to_apply"]
     return outcome, not at.in_time

@@ -7,6 +7,7 @@ tell from the log and from the server what happened.
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from shared.pipeline.copying import finish_copied
 from shared.pipeline.further_copies import copy_further, look_for_copies
@@ -131,20 +132,15 @@ def _set_flags(
     groups: defaultdict[_FlagChange, list[tuple[ClaimedEmail, list[LoggedAction]]]] = defaultdict(list)
     sent: list[ActionStep] = []
     refused: list[ActionStep] = []
-    for email in emails:
-        wanted = [action for action in email.actions if action.kind in FLAG_CHANGES]
-        for keywords in (False, True):
-            part = [action for action in wanted if action.target.startswith("\\") is not keywords]
-            for kind in (ActionKind.FLAG, ActionKind.UNFLAG):
-                same = [action for action in part if action.kind is kind]
-                takes = [action for action in same if kind is ActionKind.UNFLAG or _accepts(status, action.target)]
-                refused += [
-                    _refusal(action, "the mailbox takes no such keyword") for action in same if action not in takes
-                ]
-                if takes:
-                    names = frozenset(action.target for action in takes)
-                    groups[_FlagChange(kind=kind, keywords=keywords, names=names)].append((email, takes))
-                    sent += [_sent(email, action, flags) for action in takes]
+    for email, keywords, kind in product(emails, (False, True), (ActionKind.FLAG, ActionKind.UNFLAG)):
+        of_kind = [action for action in email.actions if action.kind is kind]
+        same = [action for action in of_kind if action.target.startswith("\\") is not keywords]
+        takes = [action for action in same if kind is ActionKind.UNFLAG or _accepts(status, action.target)]
+        refused += [_refusal(action, "the mailbox takes no such keyword") for action in same if action not in takes]
+        if takes:
+            names = frozenset(action.target for action in takes)
+            groups[_FlagChange(kind=kind, keywords=keywords, names=names)].append((email, takes))
+            sent += [_sent(email, action, flags) for action in takes]
     if sent or refused:
         at.renew()
         at.store.actions.advance(at.lease, sent + refused)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from shared.errors import NotFound
 from shared.pipeline.movable import Movable, by_target, filed, forget_gone, look
+from shared.pipeline.put_back import stop
 from shared.pipeline.visit import Visit
 from shared.records import ActionStep, ClaimedEmail, EmailRef, LoggedAction, MailboxStatus, Outcome
 from shared.status import ActionState, Filing
@@ -42,7 +43,11 @@ def by_copy(at: Visit, status: MailboxStatus, movable: Sequence[Movable], counts
     """Copy target by target, each copy committed when it is acknowledged; then remove the sources."""
     unclear: list[tuple[Movable, str | None]] = []
     copied: list[Copied] = []
-    for group in by_target(movable):
+    groups = by_target(movable)
+    for number, group in enumerate(groups):
+        if number and not group[0].email.undoing and at.is_stopped:
+            stop(at, [item.email for later in groups[number:] for item in later], counts)
+            break
         at.renew()
         at.store.actions.advance(at.lease, [item.step(A.COPY_SENT) for item in group])
         answer = at.session.copy([item.uid for item in group], group[0].target.name)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from shared.pipeline.copying import by_copy, can_expunge
 from shared.pipeline.movable import Movable, by_target, filed, forget_gone, look
-from shared.pipeline.put_back import leave
+from shared.pipeline.put_back import leave, stop
 from shared.pipeline.visit import Visit
 from shared.records import ActionStep, CopyAnswer, MailboxStatus
 from shared.status import ActionState
@@ -43,10 +43,11 @@ def _by_move(at: Visit, movable: Sequence[Movable], flag_steps: Sequence[ActionS
         for group in by_target(movable)
         for first in range(0, len(group), MOVED_TOGETHER)
     ]
-    answers = at.session.move(_committed(at, groups, flag_steps))
+    sent: list[Sequence[Movable]] = []
     missing: list[tuple[Movable, str | None]] = []
     unclear: list[tuple[Movable, str | None]] = []
-    for group, answer in zip(groups, answers, strict=True):
+    for number, answer in enumerate(at.session.move(_committed(at, groups, flag_steps, sent))):
+        group = sent[number]
         at.renew()  # all are sent; a slow server may take longer for them together than one lease lasts
         if answer.uids is None:  # refused, or moved without COPYUID: look, do not guess
             unclear += [(item, answer.error) for item in group]
@@ -55,17 +56,24 @@ def _by_move(at: Visit, movable: Sequence[Movable], flag_steps: Sequence[ActionS
         rest = [(item, answer.error) for item in group if item.uid not in answer.uids]
         missing += [pair for pair in rest if pair[0].uid not in answer.silent]
         unclear += [pair for pair in rest if pair[0].uid in answer.silent]
+    stop(at, [item.email for group in groups[len(sent) :] for item in group], counts)
     look(at, [*forget_gone(at, missing, A.SENT, counts), *unclear], A.SENT, counts)
 
 
 def _committed(
-    at: Visit, groups: Sequence[Sequence[Movable]], flag_steps: Sequence[ActionStep]
+    at: Visit, groups: Sequence[Sequence[Movable]], flag_steps: Sequence[ActionStep], sent: list[Sequence[Movable]]
 ) -> Iterator[tuple[Sequence[int], str]]:
-    """Yield each part's UIDs and target once its steps are committed, the flags' last steps with the first."""
+    """Yield each part's UIDs and target once its steps are committed, the flags' last steps with the first.
+
+    The owner's word to stop is heard between two parts; `sent` are those before it.
+    """
     for group in groups:
+        if sent and not group[0].email.undoing and at.is_stopped:
+            return
         at.renew()
         at.store.actions.advance(at.lease, [*flag_steps, *(item.step(A.SENT) for item in group)])
         flag_steps = ()
+        sent.append(group)
         yield [item.uid for item in group], group[0].target.name
 
 

@@ -28,6 +28,11 @@ def put_back(
     counts[count] += len(emails)
 
 
+def stop(at: Visit, emails: Sequence[ClaimedEmail], counts: Counter[str]) -> None:
+    """Let mails of which no move was sent wait, because their owner said so; flags that were set stay set."""
+    put_back(at, emails, Filing.PENDING, "stopped by its owner", counts, "pending")
+
+
 def leave(
     at: Visit,
     staying: Sequence[tuple[ClaimedEmail, LoggedAction, str]],

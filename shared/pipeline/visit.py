@@ -34,6 +34,12 @@ class Visit:
         """Whether another command can be started and answered before this call's deadline."""
         return now() + self.limits.imap_timeout_s < self.deadline
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether its owner paused everything, or changed the account's mode, since this call began."""
+        accounts = self.store.accounts
+        return accounts.paused() or accounts.get(self.account.name).mode is not self.account.mode
+
     def renew(self) -> None:
         """Prolong the lease when half of it is used; StaleClaim if somebody took over."""
         if self.lease.expires_at - now() < self.limits.mailbox_lease_s / 2:

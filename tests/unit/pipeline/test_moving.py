@@ -21,6 +21,7 @@ from shared.records import (
     Lease,
     LoggedAction,
     MailboxStatus,
+    Mode,
 )
 from shared.status import ActionState
 
@@ -69,10 +70,12 @@ def movable(uid: int) -> Movable:
 def test_each_part_is_committed_sent_and_recorded_under_a_lease_that_lives() -> None:
     """Committed before it is sent; the lease is looked after before each commit and after each answer."""
     ledger = Ledger()
+    account = SimpleNamespace(name="work", mode=Mode.APPLY)
+    accounts = SimpleNamespace(paused=lambda: False, get=lambda _name: account)
     at: Any = Visit(
-        account=SimpleNamespace(),  # type: ignore[arg-type]
+        account=account,  # type: ignore[arg-type]
         run=SimpleNamespace(id=uuid.UUID(int=2)),  # type: ignore[arg-type]
-        store=SimpleNamespace(leases=ledger, actions=ledger),  # type: ignore[arg-type]
+        store=SimpleNamespace(leases=ledger, actions=ledger, accounts=accounts),  # type: ignore[arg-type]
         session=ledger,  # type: ignore[arg-type]
         lease=LEASE,
         limits=LIMITS,
