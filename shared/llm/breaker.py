@@ -69,6 +69,12 @@ class Breaker:
         else:
             self._close()
 
+    def seen_well(self) -> None:
+        """The server answered a question that needs no model: if it could not be reached before, now it can."""
+        was_down = isinstance(self._why, LlmDown) and not isinstance(self._why, LlmFailed)
+        if self._state is State.OPEN and was_down:
+            self._close()
+
     def _admit(self) -> bool:
         """Return whether this call is the one that tries; raise LlmDown if it may not be made."""
         with self._lock:

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared import clock
-from shared.errors import PromptTooLong
+from shared.errors import InvalidSettings, PromptTooLong
 from shared.llm.breaker import Breaker
 from shared.llm.ollama import Answer, Ollama, OllamaSettings
+from shared.llm.presence import Presence
 from shared.llm.prompt import LABELS, SHORT, UNSURE_LABEL, Example, MailBlock, Menu, Question, mail_block, menu
-from shared.llm.verdict import Choice, Verdict, both
-from shared.records import StoredEmail
+from shared.llm.verdict import Choice, both
+from shared.records import StoredEmail, Verdict
 from shared.rules.rule_set import Category
 
 MS_PER_S = 1000
@@ -31,12 +32,20 @@ class Classifier:
     model: str
     examples: tuple[Example, ...] = ()
     breaker: Breaker = field(default_factory=Breaker)
+    presence: Presence | None = None
     now: Callable[[], float] = clock.now
 
     @classmethod
     def at(cls, settings: OllamaSettings) -> "Classifier":
         """Return the classifier of a server; nothing is sent yet."""
-        return cls(server=Ollama.at(settings), model=settings.model)
+        server, breaker = Ollama.at(settings), Breaker()
+        presence = Presence(server=server, model=settings.model, breaker=breaker)
+        return cls(server=server, model=settings.model, breaker=breaker, presence=presence)
+
+    def check(self, *, deadline: float) -> None:
+        """Return when the model is there and in memory; no mail is sent. Raise what Presence.check raises."""
+        if self.presence is not None:
+            self.presence.check(deadline=deadline)
 
     def classify(self, email: StoredEmail, categories: Iterable[Category], *, deadline: float) -> Verdict:
         """Return the model's verdict; a mail too dense for the server's context is asked about without its text.
@@ -82,3 +91,18 @@ def _together(answers: list[Answer]) -> Choice:
     for answer in answers[1:]:
         choice = both(choice, answer.choice)
     return choice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedModel:
+    """Stands for a model that may not be asked, because of its settings: mail waits, and it says why."""
+
+    why: InvalidSettings
+
+    def check(self, *, deadline: float) -> None:
+        """Raise the reason."""
+        raise self.why
+
+    def classify(self, email: StoredEmail, categories: Iterable[Category], *, deadline: float) -> Verdict:
+        """Raise the reason; nothing is sent."""
+        raise self.why

@@ -62,11 +62,16 @@ def _cause(error: requests.RequestException) -> object:
     return getattr(first, "reason", None) or first
 
 
+def too_long() -> PromptTooLong:
+    """Return the error for a prompt, or a prompt and its answer, that the model's context has no room for."""
+    return PromptTooLong(hint="shorten the categories' descriptions, or raise OLLAMA_CONTEXT_LENGTH on the server")
+
+
 def refusal(status: int, body: bytes, *, model: str) -> EmailAgentError:
     """Return the error for an answer that is not 200."""
     words = _words(body)
     if any(sign in words for sign in TOO_LONG):
-        return PromptTooLong(hint="shorten the categories' descriptions, or raise OLLAMA_CONTEXT_LENGTH on the server")
+        return too_long()
     if status == HTTPStatus.NOT_FOUND and "model" in words and "not found" in words:
         return ModelMissing(f"the model {model!r} is not on the language model's server", hint=f"ollama pull {model}")
     failed = status >= HTTPStatus.INTERNAL_SERVER_ERROR

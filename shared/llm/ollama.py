@@ -8,9 +8,9 @@ from http import HTTPStatus
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
-from shared.errors import LlmBusy, LlmFailed
-from shared.llm.answers import LENGTH, STOP, ChatAnswer, Loaded, Model, Models, Read, Version, finished, read
-from shared.llm.faults import refusal
+from shared.errors import InvalidSettings, LlmBusy, LlmFailed
+from shared.llm.answers import LENGTH, STOP, ChatAnswer, Details, Loaded, Model, Models, Read, Version, finished, read
+from shared.llm.faults import refusal, too_long
 from shared.llm.prompt import Question
 from shared.llm.verdict import Choice, chosen_label, likeliest_label
 from shared.llm.wire import Reply, Wire
@@ -25,8 +25,11 @@ TOP_LOGPROBS = 20
 """As many as a server gives."""
 MAX_ANSWER_TOKENS = 16
 """A quote, a letter and a quote, in whatever tokens the model has, and some white space after them."""
+MAX_DETAILS_BYTES = 64 * 1024 * 1024
+"""A vocabulary of 256,000 tokens with its scores and merges is about 20 MB of JSON."""
 SEED = 1
 FOREVER = -1
+NS_PER_S = 1e9
 
 
 class Way(StrEnum):
@@ -50,10 +53,13 @@ class OllamaSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The label that was chosen, and what that cost."""
+    """The label that was chosen, and what that cost; `prompt_s` is spent on what was not computed before."""
 
     choice: Choice
     prompt_tokens: int
+    prompt_s: float = 0.0
+    answer_tokens: int = 0
+    answer_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +76,9 @@ class Ollama:
 
     @classmethod
     def at(cls, settings: OllamaSettings) -> "Ollama":
-        """Return the client of a server; nothing is sent yet."""
+        """Return the client of a server; nothing is sent yet. InvalidSettings for a model that is not the server's."""
+        if _is_in_a_cloud(settings.model):
+            raise _elsewhere(settings.model, "in a cloud")
         return cls(settings=settings, wire=Wire(url=settings.url, connect_timeout_s=settings.connect_timeout_s))
 
     def chat(self, question: Question, *, deadline: float) -> Answer:
@@ -82,10 +90,22 @@ class Ollama:
         ends = min(deadline, self.wire.now() + self.settings.answer_timeout_s)
         body = self._retrying(ends)(self._chat_once, question, ends)
         choose = chosen_label if self.settings.way is Way.ENUM else likeliest_label
-        return Answer(choice=choose(body, question.labels), prompt_tokens=body.prompt_eval_count)
+        return Answer(
+            choice=choose(body, question.labels),
+            prompt_tokens=body.prompt_eval_count,
+            prompt_s=body.prompt_eval_duration / NS_PER_S,
+            answer_tokens=body.eval_count,
+            answer_s=body.eval_duration / NS_PER_S,
+        )
 
     def preload(self) -> None:
-        """Load the model and keep it: with a long timeout, because a client that hangs up aborts the load."""
+        """Load the model and keep it: with a long timeout, because a client that hangs up aborts the load.
+
+        Raise InvalidSettings if the model is but a name for one on another server.
+        """
+        found = self.installed()
+        if found is not None and found.remote_host:
+            raise _elsewhere(self.settings.model, "on another server")
         ends = self.wire.now() + self.settings.load_timeout_s
         document = {"model": self.settings.model, "keep_alive": FOREVER, "stream": False}
         if not self._read(Loaded, self.wire.post("/api/generate", document, deadline=ends)).done:
@@ -97,12 +117,24 @@ class Ollama:
 
     def has_model(self) -> bool:
         """Return whether the server has the model; `latest` is meant where no tag is named."""
+        return self.installed() is not None
+
+    def installed(self) -> Model | None:
+        """Return the model as the server lists it; None if it is not there."""
         wanted = _tagged(self.settings.model)
-        return any(_tagged(model.name) == wanted for model in self._get(Models, "/api/tags").models or ())
+        listed = self._get(Models, "/api/tags").models or ()
+        return next((model for model in listed if _tagged(model.name) == wanted), None)
 
     def loaded(self) -> tuple[Model, ...]:
         """Return the models in the server's memory."""
         return self._get(Models, "/api/ps").models or ()
+
+    def details(self) -> Details:
+        """Return what the server tells of the model, with its whole vocabulary."""
+        document = {"model": self.settings.model, "verbose": True}
+        ends = self.wire.now() + self.settings.answer_timeout_s
+        reply = self.wire.post("/api/show", document, deadline=ends, max_bytes=MAX_DETAILS_BYTES)
+        return self._read(Details, reply)
 
     def _get(self, shape: type[Read], path: str) -> Read:
         return self._read(shape, self.wire.get(path, deadline=self.wire.now() + QUICK_S))
@@ -129,8 +161,12 @@ class Ollama:
 
     def _chat_once(self, question: Question, ends: float) -> ChatAnswer:
         reply = self.wire.post("/api/chat", self._document(question), deadline=ends)
-        reasons = (STOP,) if self.settings.way is Way.ENUM else (STOP, LENGTH)
-        return finished(self._read(ChatAnswer, reply), reasons)
+        answer = self._read(ChatAnswer, reply)
+        if self.settings.way is Way.FREE:
+            return finished(answer, (STOP, LENGTH))
+        if answer.done_reason == LENGTH and answer.eval_count < MAX_ANSWER_TOKENS:
+            raise too_long()  # the prompt fits but for the last few tokens: there is none left for the answer
+        return finished(answer, (STOP,))
 
     def _document(self, question: Question) -> dict[str, object]:
         by_grammar = self.settings.way is Way.ENUM
@@ -160,3 +196,14 @@ class Ollama:
 def _tagged(name: str) -> str:
     """Return a model's name with its tag; names have no case."""
     return (name if ":" in name.rpartition("/")[2] else f"{name}:latest").lower()
+
+
+def _is_in_a_cloud(name: str) -> bool:
+    """Return whether a server sends the prompts for a model of this name to Ollama's cloud."""
+    _, colon, tag = name.strip().lower().rpartition(":")
+    return bool(colon) and (tag == "cloud" or ("/" not in tag and tag.endswith("-cloud")))
+
+
+def _elsewhere(model: str, where: str) -> InvalidSettings:
+    detail = f"the model {model!r} runs {where}: mail would leave the language model's server"
+    return InvalidSettings(detail, hint="choose a model that `ollama list` shows with a size")

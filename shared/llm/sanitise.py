@@ -28,11 +28,13 @@ _BLANK_LETTERS = frozenset(
 _ASCII_CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f]")
 # U+2581 is how a SentencePiece vocabulary writes a blank, U+2800 a braille pattern without dots.
 _HARMLESS = str.maketrans({"<": "(", ">": ")", "[": "(", "]": ")", "{": "(", "}": ")", "|": "/", "▁": " ", "⠀": " "})
+# Ours, and how models without control tokens tell whose turn it is: `USER: … ASSISTANT: …` on one line.
+_CUES = "label|group|user|human|assistant|system|instruction|question|answer|response"
 _SHORTER = (
     (re.compile(r"\bhttps?://([^\s/?#()\"',;]{1,80})[^\s()\"',;]*", re.I), r"\1"),  # a page's address becomes its host
     (re.compile(rf"([!-~]{{{MAX_WORD_CHARS}}})[!-~]+"), r"\1"),
     (re.compile(r"([!-/:-@^-`~])\1{3,}"), r"\1\1\1"),  # ruled lines
-    (re.compile(r"\b(label|group)\s?:", re.I), r"\1 -"),  # our cue
+    (re.compile(rf"({_CUES})\s?:", re.I), r"\1 -"),
 )
 
 _CONTROL = (

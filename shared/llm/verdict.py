@@ -20,24 +20,6 @@ class Choice:
     margin: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What the model says of a mail; `category` None: it is unsure.
-
-    `confidence` is the label's share of the probability of all labels; `margin` its probability less the next one's,
-    among all tokens: small when the model would rather have said something else. None: the server told neither.
-    `suspicions`: what in the mail looks like an attack; such a verdict teaches nobody.
-    """
-
-    category: str | None
-    confidence: float | None
-    margin: float | None
-    model: str
-    ms: float
-    prompt_tokens: int
-    suspicions: frozenset[str] = frozenset()
-
-
 def chosen_label(answer: ChatAnswer, labels: Collection[str]) -> Choice:
     """Read an answer that a grammar held to one label; BadAnswer if it is none of them."""
     label = answer.message.content.strip(AROUND_A_LABEL)

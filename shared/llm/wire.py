@@ -89,7 +89,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: object, **options: object) -> None:
-        super().init_poolmanager(*args, **options)  # type: ignore[arg-type]
+        super().init_poolmanager(*args, **options)  # type: ignore[arg-type]  # positions are requests' own
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
 
@@ -124,15 +124,17 @@ class Wire:
         """The address as errors may show it, without a password."""
         return PASSWORD.sub("//", self.url)
 
-    def post(self, path: str, document: Mapping[str, object], *, deadline: float) -> Reply:
+    def post(
+        self, path: str, document: Mapping[str, object], *, deadline: float, max_bytes: int = MAX_ANSWER_BYTES
+    ) -> Reply:
         """Send a JSON document, wait for the whole answer until the deadline."""
-        return self._exchange("POST", path, json.dumps(document).encode(), deadline)
+        return self._exchange("POST", path, json.dumps(document).encode(), deadline, max_bytes)
 
     def get(self, path: str, *, deadline: float) -> Reply:
         """Ask for something."""
-        return self._exchange("GET", path, None, deadline)
+        return self._exchange("GET", path, None, deadline, MAX_ANSWER_BYTES)
 
-    def _exchange(self, method: str, path: str, body: bytes | None, deadline: float) -> Reply:
+    def _exchange(self, method: str, path: str, body: bytes | None, deadline: float, max_bytes: int) -> Reply:
         left_s = deadline - self.now()
         if left_s <= 0:
             raise DeadlineExceeded("there is no time left to ask the language model")
@@ -146,16 +148,16 @@ class Wire:
                 allow_redirects=False,
             ) as response,
         ):  # fmt: skip
-            return Reply(status=response.status_code, body=self._read(response, deadline))
+            return Reply(status=response.status_code, body=self._read(response, deadline, max_bytes))
 
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
+    def _read(self, response: requests.Response, deadline: float, max_bytes: int) -> bytes:
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise BadAnswer("the language model's server compressed an answer unasked")
         body = bytearray()
         for chunk in response.iter_content(CHUNK_BYTES):
             body += chunk
-            if len(body) > MAX_ANSWER_BYTES:
-                raise BadAnswer(f"the language model's server sent more than {MAX_ANSWER_BYTES} bytes")
+            if len(body) > max_bytes:
+                raise BadAnswer(f"the language model's server sent more than {max_bytes} bytes")
         if self.now() >= deadline:  # without a length, a cut looks like an end
             raise DeadlineExceeded(f"the language model at {self.where} did not answer in time")
         return bytes(body)

@@ -1,4 +1,7 @@
-"""A server on loopback that speaks Ollama's HTTP: it answers well, or as badly as a script says."""
+"""A server on loopback that speaks Ollama's HTTP: it answers well, or as badly as a script says.
+
+tests/conformance/llm holds it and a real Ollama to the same answers.
+"""
 
 import json
 import math
@@ -8,12 +11,17 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.fixtures.control_tokens import CONTROL_TOKENS, OF_EVERY_MODEL
+from tests.fixtures.tiny_model import CONTEXT, rendered, tokens_of
+
 HOST = "127.0.0.1"
 DRIP_PAUSE_S = 0.02
 DRIPS = 400
 """Then even the slowest server is done: a test whose client does not hang up fails, and does not hang."""
 STOP_TIMEOUT_S = 5
 PROMPT_TOKENS = 150
+NORMAL, CONTROL = 1, 3
+LENGTH_ERROR = "the input length exceeds the context length"
 
 Document = dict[str, Any]
 Step = Callable[["Handler"], None]
@@ -27,13 +35,21 @@ def chat_answer(label: str = "A", *, shares: dict[str, float] | None = None, **c
     return {
         "model": "tiny", "created_at": "2026-01-01T00:00:00Z", "done": True, "done_reason": "stop",
         "message": {"role": "assistant", "content": f'"{label}"'}, "logprobs": [quote, letter, quote],
-        "prompt_eval_count": PROMPT_TOKENS, "eval_count": 3, "total_duration": 1_000_000,
+        "prompt_eval_count": PROMPT_TOKENS, "prompt_eval_duration": 600_000, "eval_count": 4, "eval_duration": 300_000,
+        "total_duration": 1_000_000,
     } | changes  # fmt: skip
 
 
 def tokens(shares: dict[str, float]) -> list[Document]:
     """Return these probabilities as a list of the most likely tokens."""
     return [{"token": text, "logprob": math.log(share), "bytes": list(text.encode())} for text, share in shares.items()]
+
+
+def vocabulary(special: tuple[str, ...]) -> Document:
+    """Return what /api/show tells of the model's tokens."""
+    texts = ("a", "b", *special)
+    kinds = [NORMAL if len(text) == 1 else CONTROL for text in texts]
+    return {"tokenizer.ggml.tokens": list(texts), "tokenizer.ggml.token_type": kinds}
 
 
 def say(status: int, document: Any) -> Step:
@@ -79,13 +95,18 @@ class OllamaServer:
     script: list[Step] = field(default_factory=list)
     label: Callable[[Document], str] = lambda _document: "A"
     model: str = "tiny:latest"
+    context: int = CONTEXT
+    special: tuple[str, ...] = (*OF_EVERY_MODEL, *CONTROL_TOKENS)
+    capabilities: tuple[str, ...] = ("completion",)
+    is_loaded: bool = False
+    port: int = 0
     seen: list[Document] = field(default_factory=list)
     hung_up: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> "OllamaServer":
         """Listen on a free port."""
-        self._server = ThreadingHTTPServer((HOST, 0), type("BoundHandler", (Handler,), {"fake": self}))
+        self._server = ThreadingHTTPServer((HOST, self.port), type("BoundHandler", (Handler,), {"fake": self}))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
@@ -112,12 +133,38 @@ class OllamaServer:
         if path == "/api/version":
             return 200, {"version": "0.24.0"}
         if path in {"/api/tags", "/api/ps"}:
-            return 200, {"models": [{"name": self.model, "size": 1_000_000, "context_length": 2048}]}
+            return 200, {"models": self.models(is_in_memory=path == "/api/ps")}
         if document.get("model") not in {self.model, self.model.removesuffix(":latest")}:
             return 404, {"error": f"model '{document.get('model')}' not found"}
+        if path == "/api/show":
+            return 200, {"model_info": vocabulary(self.special), "capabilities": self.capabilities}
+        self.is_loaded = True
         if path == "/api/generate":
             return 200, {"model": self.model, "response": "", "done": True, "done_reason": "load"}
-        return 200, chat_answer(self.label(document))
+        return self.chat(document)
+
+    def models(self, *, is_in_memory: bool) -> list[Document]:
+        """Return the one model, as it is listed or as it is loaded."""
+        listed = {"name": self.model, "size": 1_000_000}
+        if not is_in_memory:
+            return [listed]
+        return [listed | {"context_length": self.context}] if self.is_loaded else []
+
+    def chat(self, document: Document) -> tuple[int, Document]:
+        """Return what the tiny model says: the label, as far as the context has room for it."""
+        prompt_tokens = tokens_of(rendered(document["messages"]))
+        if prompt_tokens > self.context:
+            return 400, {"error": LENGTH_ERROR}
+        answer = chat_answer(self.label(document), prompt_eval_count=prompt_tokens)
+        room = min(document["options"]["num_predict"], self.context - prompt_tokens + 1)
+        if "format" not in document:
+            answer |= {"message": {"role": "assistant", "content": self.label(document)}, "done_reason": "length"}
+            answer |= {"logprobs": answer["logprobs"][1:2], "eval_count": 1}
+        elif room < answer["eval_count"]:
+            said = answer["message"]["content"][: max(0, room)]
+            answer |= {"message": {"role": "assistant", "content": said}, "done_reason": "length", "eval_count": room}
+            answer["logprobs"] = answer["logprobs"][: len(said)]
+        return 200, answer
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -20,6 +20,7 @@ from shared.errors import (
 from shared.llm.classifier import Classifier
 from shared.llm.ollama import Ollama, OllamaSettings
 from shared.llm.prompt import mail_block, menu
+from shared.llm.trial import try_out
 from shared.llm.wire import MAX_ANSWER_BYTES
 from shared.rules.rule_set import Category
 from tests.fakes.mails import stored
@@ -71,7 +72,7 @@ def test_a_whole_classification(server: OllamaServer) -> None:
 
     verdict = Classifier.at(settings).classify(stored(), TWO, deadline=clock.now() + LONG_S)
 
-    assert ("invoices", "tiny", 150) == (verdict.category, verdict.model, verdict.prompt_tokens)
+    assert ("invoices", "tiny") == (verdict.category, verdict.model)
     assert verdict.confidence is not None and 0.7 < verdict.confidence < 0.8
 
 
@@ -185,6 +186,32 @@ def test_nothing_is_left_running(server: OllamaServer) -> None:
 
     assert not any(timer.is_alive() for timer in mine)
     assert threading.active_count() <= before + 1  # the server's own, for the silent connection
+
+
+def test_a_trial_asks_what_no_server_has_in_memory(server: OllamaServer) -> None:
+    """Both questions of a trial begin with a word that is new, and are the same up to the mail."""
+    try_out(client(server.url), TWO, nonce="new-word")
+
+    asked = [document["messages"] for document in server.seen if document["path"] == "/api/chat"]
+    assert [2, 1] == [len(asked), len({messages[0]["content"] for messages in asked})]
+    assert asked[0][0]["content"].startswith("new-word\n")
+    assert asked[0][1] != asked[1][1]
+
+
+def test_a_trial_tells_what_a_mail_could_write(server: OllamaServer) -> None:
+    """A control token without any bracket would come through: that is told, and no other."""
+    server.special = ("<unk>", "sop", "[INST]")
+
+    found = try_out(client(server.url), TWO, nonce="n")
+
+    assert (3, ("sop",), False) == (found.special_tokens, found.writable, found.thinks)
+
+
+def test_a_trial_tells_of_a_model_that_thinks(server: OllamaServer) -> None:
+    """Such a model answers later, and on some servers without a grammar at first."""
+    server.capabilities = ("completion", "thinking")
+
+    assert try_out(client(server.url), TWO, nonce="n").thinks
 
 
 def test_nobody_listens() -> None:

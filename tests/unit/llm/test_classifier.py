@@ -10,7 +10,8 @@ from shared.llm.breaker import Breaker
 from shared.llm.classifier import Classifier
 from shared.llm.ollama import Answer
 from shared.llm.prompt import Question
-from shared.llm.verdict import Choice, Verdict
+from shared.llm.verdict import Choice
+from shared.records import Verdict
 from shared.rules.rule_set import Category
 from tests.fakes.mails import stored
 

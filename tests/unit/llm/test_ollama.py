@@ -180,7 +180,9 @@ def test_no_call_without_time(server: Callable[..., Made]) -> None:
         ((200, chat_answer("A", logprobs=[{"token": "A", "logprob": "x"}])), BadAnswer),
         ((200, chat_answer("A", prompt_eval_count=-1)), BadAnswer),
         ((200, chat_answer("Z")), BadAnswer),
-        ((200, chat_answer("A", done_reason="length")), BadAnswer),
+        ((200, chat_answer("A", done_reason="length", eval_count=MAX_ANSWER_TOKENS)), BadAnswer),
+        ((200, chat_answer("A", done_reason="length", eval_count=2)), PromptTooLong),
+        ((200, chat_answer("A", remote_host="https://elsewhere.example")), LlmDown),
         ((200, chat_answer("A", done_reason="load")), BadAnswer),
         ((200, b" " * MAX_ANSWER_BYTES + json.dumps(GOOD[1]).encode()), BadAnswer),
         (requests.ConnectTimeout("late"), LlmDown),
@@ -317,6 +319,52 @@ def test_a_model_is_known_by_name_and_tag(server: Callable[..., Made], listed: l
     client, _, _ = server((200, {"models": [{"name": name} for name in listed]}))
 
     assert has is client.has_model()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_refused"),
+    [
+        ("gpt-oss:cloud", True),
+        ("gpt-oss:120b-cloud", True),
+        (" GPT-OSS:Cloud ", True),
+        ("registry.example/x/y:20b-cloud", True),
+        ("mistral:7b-instruct-q4_0", False),
+        ("nimbus-cloud", False),
+        ("cloud", False),
+    ],
+)
+def test_no_model_in_a_cloud(name: str, is_refused: bool) -> None:
+    """A name by which a server sends its prompts to a cloud is no model of its own: mail would go along."""
+    try:
+        Ollama.at(OllamaSettings(model=name))
+        found = False
+    except InvalidSettings:
+        found = True
+
+    assert is_refused is found
+
+
+def test_no_model_on_another_server(server: Callable[..., Made]) -> None:
+    """A model that is but a name for one on another server is not loaded."""
+    listed = {"models": [{"name": "mistral:latest", "remote_host": "https://elsewhere.example"}]}
+    client, transport, _ = server((200, listed), (200, {"done": True}))
+
+    with pytest.raises(InvalidSettings):
+        client.preload()
+
+    assert ["http://model.example:11434/api/tags"] == [request.url for request in transport.seen]
+
+
+def test_special_tokens(server: Callable[..., Made]) -> None:
+    """Of a vocabulary those tokens are special that are found in any text: unknown, control and user-defined."""
+    info = {
+        "tokenizer.ggml.tokens": ["<unk>", "</s>", "a", "<0x0A>", "<tool>"],
+        "tokenizer.ggml.token_type": [2, 3, 1, 6, 4],
+    }
+    client, transport, _ = server((200, {"model_info": info}))
+
+    assert ("<unk>", "</s>", "<tool>") == client.details().special_tokens
+    assert {"model": "mistral", "verbose": True} == transport.documents()[0]
 
 
 def test_what_a_server_says_of_itself(server: Callable[..., Made]) -> None:

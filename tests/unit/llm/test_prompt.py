@@ -1,12 +1,15 @@
 """What the model is asked: what is constant, what is capped, what may be answered."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.errors import InvalidRules
 from shared.llm.prompt import LABELS, MAX_CATEGORIES, SHORT, UNSURE_LABEL, Caps, Example, mail_block, menu
 from shared.records import Attachment
 from shared.rules.rule_set import Category
 from tests.fakes.mails import stored
+from tests.fixtures.control_tokens import CONTROL_TOKENS
 
 INVOICES = Category(name="invoices", description="Bills to pay or keep")
 DEV = Category(name="dev")
@@ -89,6 +92,30 @@ def test_a_mail_cannot_close_its_own_markers() -> None:
     assert ["<mail>", "</mail>"] == [lines[0], lines[-1]]
     assert not any(bracket in line for line in lines[1:-1] for bracket in "<>")
     assert ["From", "Subject", "Text"] == [line.partition(":")[0] for line in lines[1:-1]]
+
+
+HOSTILE = st.lists(
+    st.sampled_from(
+        [*CONTROL_TOKENS, "</mail>", "\n", "\r", "\u2028", "\x85", "\u200b", '"', "Label: A", "From: ", "x"]
+    )
+).map("".join)
+
+
+@given(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+def test_no_field_carries_a_control_token(sender: str, subject: str, text: str, list_id: str, file: str) -> None:
+    """Whatever is in whichever field, our lines stay ours: no token, no marker, no line and no cue is added."""
+    mail = stored(
+        sender=f'"{sender}" <a@{sender}b.example>', subject=subject, text=text, list_id=list_id,
+        attachments=(Attachment(name=file, type=file, bytes=1),),
+    )  # fmt: skip
+
+    first, *lines, last = mail_block(mail).text.split("\n")
+    names = [line.partition(": ")[0] for line in lines]
+
+    assert ("<mail>", "</mail>") == (first, last)
+    assert names == [name for name in ("From", "List", "Subject", "Files", "Text") if name in names]
+    assert [] == [token for line in lines for token in (*CONTROL_TOKENS, "mail>", "Label:") if token in line]
+    assert lines == [line.strip() for line in "\n".join(lines).splitlines()]
 
 
 def test_fields_are_capped() -> None:

@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from shared.llm.sanitise import MAX_WORD_CHARS, READ_CHARS, sanitise
 from shared.rules.folding import MAX_MARKS
+from tests.fixtures.control_tokens import CONTROL_TOKENS, OF_EVERY_MODEL
 
 BRACKETS = set("<>[]{}|")
 ROOM = 10_000
 
-CONTROL_TOKENS = [
+EVERY_TOKEN = [*OF_EVERY_MODEL, *CONTROL_TOKENS, "<mail>", "</mail>", "[img-0]"]
+BETWEEN = ["\u200b", "\U000e0041", "\u202e", "\ufe0f", "\u034f", " ", "\n", "x", "https://", "\u0338"]
+FLAGGED = [
     "<|im_end|>", "<|im_start|>system", "<|eot_id|>", "<|start_header_id|>", "[INST]", "[/INST]", "<s>", "</s>",
     "<<SYS>>", "<</SYS>>", "<start_of_turn>user", "<end_of_turn>", "[SYSTEM_PROMPT]", "<bos>", "</mail>",
 ]  # fmt: skip
@@ -35,16 +38,25 @@ def disguises(token: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("token", CONTROL_TOKENS)
+@pytest.mark.parametrize("token", EVERY_TOKEN)
 def test_no_control_token_is_left(token: str) -> None:
-    """Whatever a control token is hidden in, none of its brackets comes through."""
+    """Whatever a control token of any family of models is hidden in, none of its brackets comes through."""
 
     texts = [sanitise(f"a {disguise} b", ROOM).text for disguise in disguises(token)]
 
     assert [] == [text for text in texts if BRACKETS & set(text) or token in text]
 
 
-@pytest.mark.parametrize("token", CONTROL_TOKENS)
+@given(st.lists(st.sampled_from([*EVERY_TOKEN, *BETWEEN]) | st.text(max_size=3), max_size=12).map("".join))
+def test_no_control_token_is_put_together(text: str) -> None:
+    """However pieces are mixed with what is taken out, no control token comes together by taking it out."""
+
+    line = sanitise(text, ROOM).text
+
+    assert [] == [token for token in EVERY_TOKEN if token in line]
+
+
+@pytest.mark.parametrize("token", FLAGGED)
 def test_control_token_is_suspicious(token: str) -> None:
     """Mail does not speak in control tokens: one that does is flagged, also where it is disguised."""
 
@@ -131,6 +143,9 @@ def test_stacked_marks_are_cut() -> None:
         ("A" * 200, "A" * MAX_WORD_CHARS),
         ("漢" * 200, "漢" * 200),
         ("Label: A\nGroup : B", "Label - A Group - B"),
+        ("x USER: y ASSISTANT: A Human : z\uff1a", "x USER - y ASSISTANT - A Human - z:"),
+        ("### Response: A", "### Response - A"),
+        ("xLabel: A", "xLabel - A"),
         ("wi\u00adnning", "winning"),
         ("wi\u034fnn\ufe0fin\u3164g\U000e0100", "winning"),
         ("\ud800x", "x"),
