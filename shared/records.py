@@ -208,7 +208,8 @@ class StoredEmail:
 class Checkpoint:
     """How far a mailbox was read: UIDs in [uid_low, uid_high] are known; below waits the past, above the new.
 
-    `uidvalidity` None means never read. `uid_low` 1 means the past is read to its end.
+    `uidvalidity` None means never read. `uid_low` 1 means the past is read to its end. What the server received before
+    `window_since` waits for a later sync; None: nothing does.
     """
 
     mailbox_id: int
@@ -216,6 +217,7 @@ class Checkpoint:
     uidvalidity: int | None = None
     uid_low: int | None = None
     uid_high: int | None = None
+    window_since: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,3 +355,21 @@ class RunSummary:
     counts: Mapping[str, int]
     decided_by: Mapping[str, int]
     targets: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the model says of a mail; `category` None: it is unsure.
+
+    `confidence` is the label's share of the probability of all labels; `margin` its probability less the next one's,
+    among all tokens: small when the model would rather have said something else. None: the server told neither.
+    `suspicions`: what in the mail looks like an attack; such a verdict teaches nobody.
+    """
+
+    category: str | None
+    confidence: float | None
+    margin: float | None
+    model: str
+    ms: float
+    prompt_tokens: int
+    suspicions: frozenset[str] = frozenset()

@@ -42,8 +42,9 @@ def record_decisions(
     token: uuid.UUID | None,
     rule_set_id: int,
     run: uuid.UUID | None,
+    was: Status = Status.FETCHED,
 ) -> Mapping[str, int]:
-    """Record decisions on fetched mail claimed by `token` (None: locked by this transaction); counts by new status.
+    """Record decisions on mail of a status claimed by `token` (None: locked by this transaction); counts by new status.
 
     What hangs on parts that were not fetched is not recorded yet: the mail waits for them.
     """
@@ -53,7 +54,8 @@ def record_decisions(
         return {}
     rows = transaction.all(
         "record_decisions",
-        **_columns(final),
+        **_columns(final, was),
+        was=str(was),
         decision_id=uuid.uuid4(),
         token=token,
         rule_set_id=rule_set_id,
@@ -66,7 +68,7 @@ def record_decisions(
     return recorded
 
 
-def _columns(decisions: Mapping[int, Decision]) -> dict[str, Any]:
+def _columns(decisions: Mapping[int, Decision], was: Status) -> dict[str, Any]:
     """Return the decisions as columns: one row per mail, and one row per kind of decision, which many mails share."""
     numbered: dict[tuple[Any, ...], int] = {}
     kinds: list[Decision] = []
@@ -77,8 +79,8 @@ def _columns(decisions: Mapping[int, Decision]) -> dict[str, Any]:
             kinds.append(each)
         numbers.append(number)
     for status in {kind.status for kind in kinds}:
-        if status not in STATUS_TRANSITIONS[Status.FETCHED]:
-            raise EmailAgentError(f"a fetched mail cannot become {status}")
+        if status not in STATUS_TRANSITIONS[was]:
+            raise EmailAgentError(f"{'an' if was is Status.UNCERTAIN else 'a'} {was} mail cannot become {status}")
     return {
         "ids": array_literal(decisions),
         "ms": array_literal(each.ms for each in decisions.values()),

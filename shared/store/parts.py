@@ -28,8 +28,12 @@ class Parts:
         self._max_attempts = max_attempts
 
     def tidy(self, account_id: int, run: uuid.UUID | None = None) -> int:
-        """Give up wishes that are hopeless and return how many; erase excerpts that nobody needs any more."""
+        """Give up wishes that are hopeless and return how many; erase excerpts that nobody needs any more.
+
+        Also end the claims on uncertain mail whose worker died, so that a person can decide on it.
+        """
         with self._database.transaction(relaxed=True) as transaction:
+            transaction.run("free_dead_claims", account_id=account_id)
             erase_excerpts(transaction, account_id)
             return int(
                 transaction.value("give_up_wishes", account_id=account_id, max_attempts=self._max_attempts, run=run)

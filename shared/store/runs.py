@@ -80,7 +80,7 @@ class Runs:
         with self._database.transaction() as transaction:
             row = transaction.one("read_run", run=run)
         if row is None:
-            raise NotFound("there is no such run")
+            raise NotFound("there is no such run", hint="`explain` names the runs of a mail; `undo last`: the latest")
         return RunRecord(
             run=_run(row),
             mode=Mode(row["mode"]),
@@ -124,10 +124,13 @@ def _run(row: DictRow) -> Run:
 
 def _summary(transaction: Transaction, run: uuid.UUID) -> RunSummary:
     numbers = dict.fromkeys((*STATUS_COUNTS, *FILING_COUNTS), 0)
-    for row in transaction.all("count_run", run=run):
+    rows = transaction.all("count_run", run=run)
+    for row in rows:
         wanted = {"status": STATUS_COUNTS, "filing": FILING_COUNTS}.get(row["what"], ())
         if row["became"] in wanted:
             numbers[row["became"]] += row["mails"]
+    if any(row["passed_on"] for row in rows):  # uncertain at first, and then asked about: one mail, one place
+        numbers["uncertain"] -= transaction.value("count_run_passed_on", run=run)
     deciders = {row["name"]: row["mails"] for row in transaction.all("count_run_deciders", run=run)}
     targets = {row["name"]: row["mails"] for row in transaction.all("count_run_targets", run=run)}
     return RunSummary(counts=numbers, decided_by=deciders, targets=targets)

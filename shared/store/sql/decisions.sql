@@ -14,8 +14,9 @@ LIMIT %(limit)s
 FOR UPDATE OF emails SKIP LOCKED;
 
 -- record_decisions --
--- Record decisions: fetched -> classified, uncertain or failed; with it none -> pending or kept. Mail older than what the
--- account's owner approved is kept, and mail of an older UIDVALIDITY that was not found again (end_remap came before).
+-- Record decisions: fetched -> classified, uncertain or failed, or uncertain -> classified, review or failed; with it
+-- none -> pending or kept. Mail older than what the account's owner approved is kept, and mail of an older UIDVALIDITY
+-- that was not found again (end_remap came before).
 -- Kept mail is filed again, kept -> pending, where nothing happened to it since its owner gave it back to the rules.
 WITH kind AS MATERIALIZED (
     SELECT status::email_status AS status, category, decided_by, confidence, reason, trace, actions::jsonb AS actions, number
@@ -68,7 +69,7 @@ WITH kind AS MATERIALIZED (
         claim_expires_at = NULL
     FROM decided
     WHERE emails.id = decided.id
-        AND emails.status = 'fetched'
+        AND emails.status = %(was)s::text::email_status
         AND emails.filing = decided.was_filing
         AND emails.filing IN ('none', 'kept')
         AND emails.claim_token IS NOT DISTINCT FROM %(token)s::uuid
@@ -76,7 +77,7 @@ WITH kind AS MATERIALIZED (
         coalesce(emails.decided_by, %(by)s) AS by
 ), logged AS (
     INSERT INTO email_events (email_id, run_id, what, was, became, why, by, at)
-    SELECT id, %(run)s::uuid, 'status', 'fetched', status::text, reason, by,
+    SELECT id, %(run)s::uuid, 'status', %(was)s::text, status::text, reason, by,
         coalesce(%(now)s::timestamptz, clock_timestamp())
     FROM changed
     UNION ALL
@@ -89,8 +90,8 @@ WITH kind AS MATERIALIZED (
 SELECT status::text AS status, count(*) AS mails FROM changed GROUP BY status;
 
 -- give_back_outdated --
--- What waits to be filed and was decided by older rules, or more than a day ago, goes back to the rules by way of kept
--- (ADR 13): classified -> fetched, pending -> kept. Not what a person decided, nor what was begun or tried before.
+-- What waits to be filed and was decided by older rules, or by rules more than a day ago, goes back to the rules by way of
+-- kept (ADR 13): classified -> fetched, pending -> kept. Not what a person decided, nor what was begun or tried before.
 WITH mine AS (
     SELECT id FROM emails
     WHERE account_id = %(account_id)s
@@ -101,7 +102,10 @@ WITH mine AS (
         AND claim_token IS NULL
         AND (
             rule_set_id <> %(rule_set_id)s
-            OR processed_at < coalesce(%(now)s::timestamptz, clock_timestamp()) - INTERVAL '1 day'
+            OR (
+                decided_by <> 'llm'
+                AND processed_at < coalesce(%(now)s::timestamptz, clock_timestamp()) - INTERVAL '1 day'
+            )
         )
         AND NOT EXISTS (
             SELECT FROM actions

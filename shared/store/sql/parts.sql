@@ -1,5 +1,5 @@
 -- note_wishes --
--- Note the parts that decisions hang on: the mail stays fetched and waits. Each part is wished once; what was fetched or
+-- Note the parts that decisions hang on: the mail stays fetched, or uncertain, and waits. Each part is wished once; what was fetched or
 -- cannot be had is not wished again, and a mail of which nothing is left to wish is decided as it is.
 WITH kind AS (
     SELECT parts::text[] AS parts, number FROM unnest(%(parts)s::text[]) WITH ORDINALITY AS row (parts, number)
@@ -18,7 +18,7 @@ SET wanted_parts = wish.parts, attempts = 0, next_attempt_at = NULL, claim_token
 FROM wish
 WHERE emails.id = wish.id
     AND cardinality(wish.parts) > 0
-    AND emails.status = 'fetched'
+    AND emails.status IN ('fetched', 'uncertain')
     AND emails.claim_token IS NOT DISTINCT FROM %(token)s::uuid
 RETURNING emails.id;
 
@@ -162,7 +162,7 @@ WITH came AS (
         next_attempt_at = NULL
     FROM came
     WHERE emails.id = came.id
-        AND emails.status = 'fetched'
+        AND emails.status IN ('fetched', 'uncertain')
         AND emails.wanted_parts @> came.wanted
         AND emails.wanted_parts <@ came.wanted
     RETURNING emails.id, came.unavailable, came.why

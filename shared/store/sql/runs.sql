@@ -50,11 +50,23 @@ WHERE id = %(run)s::uuid
 RETURNING id;
 
 -- count_run --
--- Count the events of a run by state machine and state.
-SELECT what, became, count(*) AS mails
+-- Count the events of a run by state machine and state; `passed_on`: of those, how many left `uncertain`.
+SELECT what, became, count(*) AS mails, count(*) FILTER (WHERE what = 'status' AND was = 'uncertain') AS passed_on
 FROM email_events
 WHERE run_id = %(run)s::uuid AND was IS DISTINCT FROM became
 GROUP BY what, became;
+
+-- count_run_passed_on --
+-- Count the mails that became uncertain in a run and were decided in the same run.
+SELECT count(DISTINCT later.email_id)
+FROM email_events AS later
+JOIN email_events AS earlier
+    ON earlier.email_id = later.email_id AND earlier.run_id = later.run_id AND earlier.id < later.id
+WHERE later.run_id = %(run)s::uuid
+    AND later.what = 'status'
+    AND later.was = 'uncertain'
+    AND earlier.what = 'status'
+    AND earlier.became = 'uncertain';
 
 -- count_run_deciders --
 -- Count who decided the mails that a run classified.

@@ -62,7 +62,9 @@ def test_a_mail_that_wishes_parts_stays_fetched(store: PostgresStore) -> None:
     """It is not recorded as decided, the rules do not see it again, and it counts as wanted."""
     account, mailbox = wished(store, range(1, 4), "text")
 
-    assert {"to_classify": 0, "wanted": 3, "uncertain": 0, "to_apply": 0} == store.emails.waiting(account.id)
+    assert {"to_classify": 0, "wanted": 3, "uncertain": 0, "to_ask": 0, "to_apply": 0} == store.emails.waiting(
+        account.id
+    )
     assert {"claimed": 0} == classify(store, account, decided())
     assert (Status.FETCHED, "INBOX") == (store.emails.get("<1@example>").status, mailbox.name)
 
