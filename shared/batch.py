@@ -9,7 +9,9 @@ from typing import Any, Self
 from shared.errors import BadRequest
 
 REQUEST_KEYS = {"account", "run", "mailbox", "limit", "issued_at", "final", "dry_run", "undo", "confirm"}
-RESULT_KEYS = {"stage", "counts", "more", "ms", "plan", "outcome", "imap_commands", "decided_by", "targets", "mode"}
+RESULT_KEYS = {"stage", "counts", "more", "ms", "outcome", "mode", "plan", "imap_commands", "decided_by", "targets"} | {
+    "llm",
+}
 MAX_LIMIT = 100_000
 MAX_NAME = 200
 MAX_NUMBER = 1e15
@@ -22,7 +24,8 @@ class Batch:
     In: `account`, and where wanted `run` (made by the caller, or by the first function), `mailbox`, `limit` (mails),
     `issued_at` (unix seconds, ± 300), `final` (the run's last call), `dry_run`, `undo` and `confirm` (run ids).
     Out: the same plus `stage`, `counts`, `more` (call again), `ms`, `imap_commands`; from apply-actions also `outcome`
-    and, of a dry run, its `plan`; from a run's last call `counts`, `decided_by` and `targets` of the whole run.
+    and, of a dry run, its `plan`; from classify-llm, where the model cannot be asked, `llm`: why, and who waits; from a
+    run's last call `counts`, `decided_by` and `targets` of the whole run.
     """
 
     account: str
@@ -44,6 +47,7 @@ class Batch:
     mode: str | None = None
     decided_by: dict[str, int] | None = None
     targets: dict[str, int] | None = None
+    llm: dict[str, Any] | None = None
 
     @classmethod
     def from_json(cls, document: Any) -> Self:
@@ -76,7 +80,7 @@ class Batch:
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object, without fields that say nothing."""
         document = {key: value for key, value in asdict(self).items() if value is not None and value is not False}
-        return json.loads(json.dumps(document | {"more": self.more}, default=str))  # type: ignore[no-any-return]
+        return json.loads(json.dumps(document | {"more": self.more}, default=str))  # type: ignore[no-any-return]  # loads is Any
 
 
 def _typed(document: dict[str, Any], key: str, kind: type) -> Any:

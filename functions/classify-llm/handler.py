@@ -1,4 +1,6 @@
-"""classify-llm: leave what the rules could not decide where it is (uncertain -> uncertain), until a model is there."""
+"""classify-llm: ask the language model about mail that no rule decides (uncertain -> classified | review)."""
+
+from datetime import UTC, datetime
 
 from flask.typing import ResponseReturnValue
 
@@ -14,5 +16,5 @@ app = create_app("classify-llm")
 def handle() -> ResponseReturnValue:
     """Answer one call."""
     batch = Batch.from_json(json_body())
-    root = wiring()
-    return reply(classify_llm(batch, store=root.store, limits=root.limits))
+    root, now = wiring(), lambda: datetime.now(UTC)
+    return reply(classify_llm(batch, store=root.store, model=root.language_model, limits=root.limits, now=now))

@@ -21,10 +21,10 @@ INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "TERM", "
 
 
 def agent_environment(home: Path, port: int) -> dict[str, str]:
-    """Return a clean environment: a person's own settings and database have no place in the demo."""
+    """Return a clean environment: a person's own settings, database and language model have no place in the demo."""
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     ours = {"AGENT_HOME": str(home), "AGENT_GATEWAY_URL": f"http://127.0.0.1:{port}", MARK: str(home)}
-    return inherited | ours
+    return inherited | ours | {"CLASSIFICATION_STRATEGY": "rules"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from shared.batch import Batch
 from shared.clock import now as clock
 from shared.pipeline.limits import Limits
 from shared.pipeline.ports import Store
+from shared.pipeline.waiting import waiting
 from shared.records import Account, Lease, Mode, Run, StoredEmail
 from shared.rules.decide import decide
 from shared.rules.model import Decision
@@ -28,9 +29,9 @@ def classify_rules(batch: Batch, *, store: Store, limits: Limits, now: Callable[
 
     What waits to be filed and was decided by older rules, or more than a day ago, is decided anew.
 
-    Counts: claimed, classified, uncertain, failed; and wanted, what waits for parts now. Where the worker before us
-    died, each claim is committed before the mail is looked at, so that a mail that kills its worker is found and only
-    it fails.
+    Counts: claimed, classified, uncertain, failed; and what waits now: wanted, for parts, and to_ask, for the language
+    model. Where the worker before us died, each claim is committed before the mail is looked at, so that a mail that
+    kills its worker is found and only it fails.
     """
     started = clock()
     account = store.accounts.get(batch.account)
@@ -42,7 +43,8 @@ def classify_rules(batch: Batch, *, store: Store, limits: Limits, now: Callable[
         lease = held
         if account.mode is Mode.APPLY and not run.dry_run:
             store.emails.give_back_outdated(account.id, rule_set_id, run.id)
-        classify = _Classify(store, account, run, rule_set_id, _decider(rule_set, now()))
+        decide_one = _decider(rule_set, now()) if limits.rules_decide else _left_to_the_model
+        classify = _Classify(store, account, run, rule_set_id, decide_one)
         # Mail in dead hands is there only after a death, but one call may not be enough for all of it: look each time.
         steps = [classify.carefully] if lease.inherited else [classify.at_once, classify.carefully]
         while steps and counts["claimed"] < limit and clock() - started < limits.deadline_s / 2:
@@ -50,9 +52,9 @@ def classify_rules(batch: Batch, *, store: Store, limits: Limits, now: Callable[
                 steps.pop(0)
                 continue
             lease = store.leases.renew(lease, limits.claim_timeout_s)
-    waiting = store.emails.waiting(account.id)
-    more = bool(steps) and waiting["to_classify"] > 0
-    counts["wanted"] = waiting["wanted"]
+    left = waiting(store, account.id, limits)
+    more = bool(steps) and left["to_classify"] > 0
+    counts["wanted"], counts["to_ask"] = left["wanted"], left["to_ask"]
     if run.finished:  # a late or repeated call keeps nobody waiting
         store.runs.step_aside(run.id)
     return batch.answer("classify-rules", counts, more=more, ms=round((clock() - started) * 1000))
@@ -71,6 +73,11 @@ def _decider(rule_set: RuleSet, now: datetime) -> Callable[[StoredEmail], Decisi
         return decision.timed((clock() - started) * 1000)
 
     return decide_one
+
+
+def _left_to_the_model(_email: StoredEmail) -> Decision:
+    """Decide nothing: the strategy lets the language model decide all mail."""
+    return Decision(status=Status.UNCERTAIN, reason="left to the language model")
 
 
 class _Classify:

@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 
 from shared.batch import Batch
 from shared.clock import now
@@ -14,8 +15,10 @@ from shared.pipeline.limits import Limits
 from shared.pipeline.ports import OpenMailbox, Store
 from shared.pipeline.reconcile import settle_stale
 from shared.pipeline.visit import Visit, failures_noted, visit
+from shared.pipeline.waiting import waiting
 from shared.records import Account, Checkpoint, MailboxStatus, Mode, NewEmail, Run
 
+A_DAY = timedelta(days=1)
 SEARCH_SPAN = 100_000
 """UIDs one search covers: its answer stays small on a mailbox with millions of UIDs."""
 
@@ -24,7 +27,7 @@ def fetch_batch(batch: Batch, *, store: Store, open_mailbox: OpenMailbox, limits
     """Fetch parts that decisions hang on, then read what is new in each listed mailbox; `more` when some is left.
 
     Both together at most `batch.limit` mails. Counts: fetched, returned, remapped, known, parts, unavailable, and what
-    now waits: to_classify, wanted, uncertain, to_apply. A call with `final` closes the run when nothing waits.
+    now waits: to_classify, wanted, uncertain, to_ask, to_apply. A call with `final` closes the run when nothing waits.
     """
     started = now()
     account = store.accounts.get(batch.account)
@@ -35,15 +38,15 @@ def fetch_batch(batch: Batch, *, store: Store, open_mailbox: OpenMailbox, limits
     run = store.runs.open(account.id, batch.run, dry_run=batch.dry_run)
     with failures_noted(store, account, run):
         counts, more, commands = _read(batch, account, run, store, open_mailbox, limits, started)
-        waiting = store.emails.waiting(account.id)
-    idle = not more and not any(waiting[key] for key in ("to_classify", "wanted", "to_apply"))
+        left = waiting(store, account.id, limits)
+    idle = not more and not any(left[key] for key in ("to_classify", "wanted", "to_ask", "to_apply"))
     if run.finished or (batch.final and idle):
         store.runs.close(run.id, "done")
         if not counts["missing_mailboxes"]:
             store.accounts.record_success(account.id)
     return batch.answer(
         "fetch-batch",
-        {**counts, **waiting},
+        {**counts, **left},
         more=more,
         ms=round((now() - started) * 1000),
         mode=account.mode.value,
@@ -107,11 +110,13 @@ class Reader:
             checkpoint = self.at.store.emails.forget_uidvalidity(checkpoint, status.uidvalidity)
         self.stored = checkpoint
         was_read = checkpoint.uid_low == 1
-        checkpoint = begin(checkpoint, status)
+        if checkpoint.uidvalidity is None and self.windows_days:
+            checkpoint = self.at.store.emails.widen_window(checkpoint, self.windows_days)
+        checkpoint, floor = self._look_down(begin(checkpoint, status))
         left = limit
         if is_read(checkpoint, status):  # an empty mailbox: nothing to fetch, but now we know it
             self._store(checkpoint, [])
-        for span in unread(checkpoint, status):
+        for span in unread(checkpoint, status, floor):
             if left <= 0:
                 break
             asked, checkpoint = self._read_span(checkpoint, span, status, left)
@@ -119,7 +124,30 @@ class Reader:
         if checkpoint.uid_low == 1 and not was_read:
             self.counts["vanished"] += self.at.store.emails.end_remap(checkpoint)
         self.counts["asked"] += limit - left
-        return not is_read(checkpoint, status)
+        self._end_window(checkpoint, floor)
+        return not is_read(checkpoint, status, floor)
+
+    @property
+    def windows_days(self) -> tuple[int, ...]:
+        """The windows in which the past is read, one after the other; empty: all of it at once."""
+        return self.at.limits.windows_days
+
+    def _look_down(self, checkpoint: Checkpoint) -> tuple[Checkpoint, int]:
+        """Return the lowest UID that is not read yet of the open window, or of the next one that has mail."""
+        low = checkpoint.uid_low or 1
+        while self.windows_days and checkpoint.window_since is not None and low > 1:
+            day = (checkpoint.window_since - A_DAY).date()  # SEARCH knows the days of the server's time zone only
+            if floor := self.at.session.first_since(low - 1, day):
+                return checkpoint, floor
+            checkpoint = self.at.store.emails.widen_window(checkpoint, self.windows_days)
+        return checkpoint, 1
+
+    def _end_window(self, checkpoint: Checkpoint, floor: int) -> None:
+        """Open the next window once this one is read; a later call reads it."""
+        if floor > 1:
+            self.counts["partly_read"] += 1
+            if checkpoint.uid_low == floor:
+                self.at.store.emails.widen_window(checkpoint, self.windows_days)
 
     def _read_span(
         self, checkpoint: Checkpoint, span: Span, status: MailboxStatus, limit: int

@@ -38,25 +38,25 @@ def begin(checkpoint: Checkpoint, status: MailboxStatus) -> Checkpoint:
     )
 
 
-def is_read(checkpoint: Checkpoint, status: MailboxStatus) -> bool:
-    """Whether nothing is left to read: same UIDVALIDITY, nothing new, the past read to its end."""
+def is_read(checkpoint: Checkpoint, status: MailboxStatus, floor: int = 1) -> bool:
+    """Whether nothing is left to read: same UIDVALIDITY, nothing new, the past read to its end, or to this UID."""
     return (
         checkpoint.uidvalidity == status.uidvalidity
         and checkpoint.uid_low is not None
-        and checkpoint.uid_low <= 1
+        and checkpoint.uid_low <= floor
         and checkpoint.uid_high is not None
         and status.uidnext - 1 <= checkpoint.uid_high
     )
 
 
-def unread(checkpoint: Checkpoint, status: MailboxStatus) -> list[Span]:
-    """Return what is not read yet: first what is new, then the past."""
+def unread(checkpoint: Checkpoint, status: MailboxStatus, floor: int = 1) -> list[Span]:
+    """Return what is not read yet: first what is new, then the past, down to the UID `floor`."""
     low, high = checkpoint.uid_low or 1, checkpoint.uid_high or 0
     spans = []
     if status.uidnext - 1 > high:
         spans.append(Span(low=high + 1, high=status.uidnext - 1, past=False))
-    if low > 1:
-        spans.append(Span(low=1, high=low - 1, past=True))
+    if low > floor:
+        spans.append(Span(low=floor, high=low - 1, past=True))
     return spans
 
 

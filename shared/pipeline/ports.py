@@ -1,5 +1,6 @@
 """The doors the pipeline needs, in its own words. Gateways satisfy these Protocols without importing them."""
 
+import datetime as dt
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -24,10 +25,11 @@ from shared.records import (
     Run,
     RunSummary,
     StoredEmail,
+    Verdict,
     WishedMailbox,
 )
 from shared.rules.model import Decision
-from shared.rules.rule_set import RuleSet
+from shared.rules.rule_set import Category, RuleSet
 
 
 class MailSession(Protocol):
@@ -61,6 +63,9 @@ class MailSession(Protocol):
 
     def search(self, low: int, high: int) -> list[int]:
         """The UIDs that exist in [low, high], ascending."""
+
+    def first_since(self, high: int, day: dt.date) -> int | None:
+        """The lowest UID up to `high` of a mail received on `day` or later; None if there is none (SEARCH SINCE)."""
 
     def fetch(
         self, chunks: Iterable[Sequence[int] | range], extra_headers: Sequence[str] = ()
@@ -142,9 +147,10 @@ class Emails(Protocol):
     def checkpoint(self, account_id: int, mailbox: str) -> Checkpoint: ...
 
     def waiting(self, account_id: int) -> Mapping[str, int]:
-        """How many mails are `to_classify` (fetched), `wanted` (parts of them, now), `uncertain`, and `to_apply`.
+        """How many mails are `to_classify` (fetched), `wanted` (parts of them, now), `uncertain`, `to_ask`, `to_apply`.
 
-        The latter are pending, or in an undo that was begun; 0 unless the account is in apply.
+        `to_ask`: uncertain, and the model can be asked about them now. `to_apply`: pending, or in an undo that was
+        begun; 0 unless the account is in apply.
         """
 
     def known_uids(self, account_id: int, mailbox: str, uidvalidity: int, low: int) -> set[int]:
@@ -168,6 +174,9 @@ class Emails(Protocol):
 
     def forget_uidvalidity(self, checkpoint: Checkpoint, uidvalidity: int) -> Checkpoint:
         """Start reading a mailbox anew under another UIDVALIDITY."""
+
+    def widen_window(self, checkpoint: Checkpoint, windows_days: Sequence[int]) -> Checkpoint:
+        """Open the next of these windows, the first for a mailbox that has none; after the last all mail is read."""
 
     def end_remap(self, checkpoint: Checkpoint) -> int:
         """Once a mailbox is read to its end: what was pending under an older UIDVALIDITY has vanished."""
@@ -228,6 +237,58 @@ class Parts(Protocol):
 
     def refuse(self, account_id: int, mailbox: WishedMailbox, why: str, run: uuid.UUID | None = None) -> int:
         """Nothing can be had of a mailbox, as it was numbered; return how many wishes end."""
+
+
+class Uncertain(Protocol):
+    """Mail that no rule decides, while the language model is asked about it: claimed and recorded one by one."""
+
+    def tidy(self, account_id: int, run: uuid.UUID | None = None) -> int:
+        """End the claims of dead workers; return how many mails go to review, since each worker died of them."""
+
+    def look(self, account_id: int, limit: int) -> Sequence[StoredEmail]:
+        """Mail that can be asked about now, newest first; it is not claimed."""
+
+    def wish(self, decisions: Mapping[int, Decision]) -> int:
+        """Note the parts that these mails wait for from now on, each part once; return how many mails wait."""
+
+    def claim(self, email_id: int, lease: Lease) -> StoredEmail | None:
+        """Claim a mail until the end of the lease and count an attempt; None: it is decided by now, or another's."""
+
+    def record(
+        self,
+        account_id: int,
+        lease: Lease,
+        decisions: Mapping[int, Decision],
+        rule_set_id: int,
+        run: uuid.UUID | None = None,
+    ) -> Mapping[str, int]:
+        """Record decisions on claimed mail; the text of what is decided is forgotten. StaleClaim if one is not ours."""
+
+    def give_back(self, lease: Lease, email_id: int, *, after_s: float = 0.0) -> None:
+        """The attempt does not count; the mail may be claimed again after a while. StaleClaim if it is not ours."""
+
+    def fail(self, account_id: int, lease: Lease, email_id: int, why: str, run: uuid.UUID | None = None) -> int:
+        """The attempt came to nothing; return 1 where it was the last, so that the mail is in review now."""
+
+
+class LanguageModel(Protocol):
+    """A model that says which category a mail belongs to; its server may be down, busy, or without it."""
+
+    def check(self, *, deadline: float) -> None:
+        """Return when it can be asked. No mail is sent."""
+
+    def classify(self, email: StoredEmail, categories: Iterable[Category], *, deadline: float) -> Verdict:
+        """Return its verdict before the deadline; LlmFailed, BadAnswer or PromptTooLong may be the mail's own fault."""
+
+
+class Judge(Protocol):
+    """What is known by now about a mail that waits for the model: asked right before each call."""
+
+    def known(self, email: StoredEmail) -> Decision:
+        """The decision, if the model is not needed any more; uncertain where only the model can tell."""
+
+    def margin(self, email: StoredEmail) -> float:
+        """How nearly the mail is known; the model is asked first about what is known least."""
 
 
 class RuleSets(Protocol):
@@ -292,6 +353,8 @@ class Store(Protocol):
     def emails(self) -> Emails: ...
     @property
     def parts(self) -> Parts: ...
+    @property
+    def uncertain(self) -> Uncertain: ...
     @property
     def rule_sets(self) -> RuleSets: ...
     @property

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import replace
 
 from shared.records import ActionKind, StoredEmail
 from shared.rules.expression import hangs_on
@@ -38,13 +39,13 @@ def decide_with(rule_set: RuleSet, email: StoredEmail, now: dt.datetime, index: 
         if truth is False:
             continue
         if truth is None:
-            return _unknown(rule, email.unavailable, trace)
+            return replace(_unknown(rule, email.unavailable, trace), adds=_of(passed))
         if rule.continues:
             passed.append(rule)
             continue
         return _classified(rule, passed, trace)
     if passed:
-        return _uncertain(f"only rules that continue match: {_names(passed)}", trace)
+        return replace(_uncertain(f"only rules that continue match: {_names(passed)}", trace), adds=_of(passed))
     return _uncertain("no rule matches", trace)
 
 
@@ -77,7 +78,7 @@ def _classified(rule: Rule, passed: list[Rule], trace: bytearray) -> Decision:
     reason = f"rule {rule.name} ({_where(rule)})"
     actions = rule.actions
     if passed:
-        actions = _merged([*passed, rule])
+        actions = merged(_of([*passed, rule]))
         reason += f", after {_names(passed)}"
     return Decision(
         status=Status.CLASSIFIED,
@@ -98,12 +99,16 @@ def _where(rule: Rule) -> str:
     return f"{rule.place.file}:{rule.place.line}"
 
 
-def _merged(rules: list[Rule]) -> tuple[Action, ...]:
-    """Return the actions of several rules: of two moves the first wins, and of two words about one flag."""
+def _of(rules: list[Rule]) -> tuple[Action, ...]:
+    return tuple(action for rule in rules for action in rule.actions)
+
+
+def merged(actions: Iterable[Action]) -> tuple[Action, ...]:
+    """Return the actions of several deciders as one: of two moves the first wins, and of two words about one flag."""
     flags: dict[str, Action] = {}
     copies: dict[str, Action] = {}
     moves: list[Action] = []
-    for action in (action for rule in rules for action in rule.actions):
+    for action in actions:
         if action.kind is ActionKind.MOVE:
             moves.append(action)
         elif action.kind is ActionKind.COPY:

@@ -26,7 +26,8 @@ class Decision:
     `decided_by` is `rule:<name>`, `memory`, `model`, `llm`, `person`, or `error` when the mail itself cannot be
     handled (status failed). `trace` is one character per condition of the rule set, in order of appearance: `t` true,
     `f` false, `u` not known (not fetched, or true of one of several authors), `-` not asked. `wanted`: parts not
-    fetched (`text`, `structure`, `header:<name>`) that the decision hangs on; fetched, they may change it.
+    fetched (`text`, `structure`, `header:<name>`) that the decision hangs on; fetched, they may change it. `adds`: of
+    an uncertain decision, what rules that go on would do beside what somebody else decides.
     """
 
     status: Status
@@ -38,6 +39,7 @@ class Decision:
     confidence: float | None = None
     ms: float = 0.0
     wanted: frozenset[str] = frozenset()
+    adds: tuple[Action, ...] = ()
 
     def timed(self, ms: float) -> Self:
         """Return this decision with the milliseconds it took."""

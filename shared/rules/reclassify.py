@@ -3,11 +3,11 @@
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from shared.records import StoredEmail
-from shared.rules.decide import decide
+from shared.rules.decide import decide, merged
 from shared.rules.diff import Changes, Effect
 from shared.rules.model import Decision
 from shared.rules.rule_set import RuleSet
@@ -93,7 +93,7 @@ class Preview:
 
     def _look(self, stored: StoredDecision) -> None:
         self.changes.compared += 1
-        decision = decide(self.rule_set, stored.email, self.now)
+        decision = as_it_stands(self.rule_set, stored.effect, decide(self.rule_set, stored.email, self.now))
         fate = judge(stored, decision, self.reach, self.rule_set_id)
         self.fates[fate] += 1
         if fate is not Fate.BACK:
@@ -104,6 +104,24 @@ class Preview:
         self.changes.note(stored.email.id, stored.effect, Effect.of(decision))
         if stored.is_older and decision.actions:
             self.older += 1
+
+
+def as_it_stands(rule_set: RuleSet, was: Effect, decision: Decision) -> Decision:
+    """Return a decision of the rules; where they still leave a mail to the language model, what that said stands.
+
+    Its category's actions are those of today.
+    """
+    if was.decided_by != "llm" or decision.status is not Status.UNCERTAIN or decision.wanted:
+        return decision
+    if was.status is Status.REVIEW:
+        return replace(decision, status=Status.REVIEW, decided_by=was.decided_by)
+    category = rule_set.categories.get(was.category or "")
+    if category is None:
+        return decision
+    actions = merged((*decision.adds, *category.actions))
+    return replace(
+        decision, status=Status.CLASSIFIED, category=category.name, decided_by=was.decided_by, actions=actions
+    )
 
 
 def judge(stored: StoredDecision, decision: Decision, reach: Reach, rule_set_id: int) -> Fate:

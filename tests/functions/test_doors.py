@@ -55,7 +55,7 @@ class FakeEmails:
     """Nothing waits, and nothing is classified."""
 
     def waiting(self, _account_id: int) -> dict[str, int]:
-        return {"to_classify": 0, "wanted": 0, "uncertain": 0, "to_apply": 0}
+        return {"to_classify": 0, "wanted": 0, "uncertain": 0, "to_ask": 0, "to_apply": 0}
 
     def classify(self, *_arguments: object, **_named: object) -> dict[str, int]:
         return {"claimed": 0}

@@ -92,3 +92,12 @@ def test_sparse_spans_are_searched(high: int, messages: int, expected: bool) -> 
     """5,000 mails below UIDNEXT 400,000 are searched; a dense or a small span is asked for directly."""
 
     assert expected is is_sparse(Span(low=1, high=high, past=True), status(uidnext=high + 1, messages=messages), 1000)
+
+
+def test_the_past_is_read_down_to_a_floor() -> None:
+    """What lies below the floor is neither read nor missed: the mailbox counts as read as far as it was wanted."""
+    checkpoint = replace(NEVER_READ, uidvalidity=7, uid_low=40, uid_high=50)
+    after = replace(checkpoint, uid_low=30)
+
+    assert [Span(low=30, high=39, past=True)] == unread(checkpoint, status(uidnext=51), floor=30)
+    assert (True, False) == (is_read(after, status(uidnext=51), floor=30), is_read(after, status(uidnext=51)))

@@ -6,12 +6,22 @@ from pathlib import Path
 import pytest
 
 from shared.errors import InvalidSettings
-from shared.settings import NOT_YET, ROOT, Settings
+from shared.settings import REFUSED, ROOT, Settings
+
+WINDOWS = ("ENABLE_PROGRESSIVE_SYNC", "INITIAL_SYNC_DAYS", "PROGRESSIVE_SYNC_DAYS")
 
 
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    for name in ("AGENT_HOME", "SECRETS_DIR", "DATABASE_URL", "AGENT_GATEWAY_URL", "CLAIM_TIMEOUT_S", *NOT_YET):
+    for name in (
+        "AGENT_HOME",
+        "SECRETS_DIR",
+        "DATABASE_URL",
+        "AGENT_GATEWAY_URL",
+        "CLAIM_TIMEOUT_S",
+        *WINDOWS,
+        *REFUSED,
+    ):
         monkeypatch.delenv(name, raising=False)
     yield monkeypatch
 
@@ -53,6 +63,12 @@ def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("AGENT_GATEWAY_URL", "gateway:8080"),
         ("CLASSIFICATION_STRATEGY", "magic"),
         ("RULES_FIRST", "perhaps"),
+        ("EMAIL_SYNC_INTERVAL_MINUTES", "0"),
+        ("MAX_EMAILS_PER_SYNC", "0"),
+        ("INITIAL_SYNC_DAYS", "a month"),
+        ("PROGRESSIVE_SYNC_DAYS", "90,180"),
+        ("PROGRESSIVE_SYNC_DAYS", "90,60,all"),
+        ("PROGRESSIVE_SYNC_DAYS", "20,all"),
     ],
 )
 def test_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -63,7 +79,25 @@ def test_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str
         Settings.from_environment()
 
 
-@pytest.mark.parametrize("name", NOT_YET)
+def test_first_window_must_leave_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first window wider than the default's second is refused, as one that is written down would be."""
+    monkeypatch.setenv("INITIAL_SYNC_DAYS", "120")
+
+    with pytest.raises(InvalidSettings, match="PROGRESSIVE_SYNC_DAYS"):
+        Settings.from_environment()
+
+
+@pytest.mark.parametrize(("switch", "windows"), [("true", (30, 90, 180, 365)), ("false", ())])
+def test_windows_are_those_of_the_design(
+    monkeypatch: pytest.MonkeyPatch, switch: str, windows: tuple[int, ...]
+) -> None:
+    """Switched on, 30 days come first, then 90, 180, 365 and all; switched off there is no window."""
+    monkeypatch.setenv("ENABLE_PROGRESSIVE_SYNC", switch)
+
+    assert windows == Settings.from_environment().progressive.windows_days
+
+
+@pytest.mark.parametrize("name", REFUSED)
 def test_name_without_a_feature_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A setting that would do nothing is refused, not ignored."""
     monkeypatch.setenv(name, "30")
@@ -74,21 +108,9 @@ def test_name_without_a_feature_is_refused(monkeypatch: pytest.MonkeyPatch, name
 
 def test_feature_switched_off_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Saying that an absent feature is off is true."""
-    monkeypatch.setenv("ENABLE_PROGRESSIVE_SYNC", "false")
+    monkeypatch.setenv("ARM_OPTIMIZED", "false")
 
     assert Settings.from_environment()
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("CLASSIFICATION_STRATEGY", "llm"), ("RULES_FIRST", "false"), ("AI_ONLY_FOR_UNCERTAIN", "false")],
-)
-def test_senseless_strategy_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """Switches that contradict the strategy, or ask for a model that is not there, are refused."""
-    monkeypatch.setenv(name, value)
-
-    with pytest.raises(InvalidSettings, match=name):
-        Settings.from_environment()
 
 
 def test_password_in_a_url_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
