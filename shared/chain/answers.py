@@ -21,7 +21,7 @@ COUNT_NAMES = (
 )
 """The counts every summary has, in this order; others follow where they say something."""
 
-NOTED = ("held", "capped", "missing_mailboxes", "left_alone", "copies_left")
+NOTED = ("held", "capped", "missing_mailboxes", "partly_read", "left_alone", "copies_left")
 """The counts that say what is not as usual; a summary has those that are not zero."""
 
 
@@ -41,6 +41,7 @@ class Answer(BaseModel):
     plan: list[dict[str, Any]] | None = None
     decided_by: dict[str, int] | None = None
     targets: dict[str, int] | None = None
+    llm: dict[str, Any] | None = None
 
     @classmethod
     def from_json(cls, document: object) -> Self:
@@ -71,6 +72,7 @@ class Summary:
     imap_commands: int = 0
     ms: int = 0
     plan: list[dict[str, Any]] | None = None
+    llm: dict[str, Any] | None = None
     error: EmailAgentError | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -90,6 +92,8 @@ class Summary:
         }
         if self.plan is not None:
             document["plan"] = self.plan
+        if self.llm is not None:
+            document["llm"] = self.llm
         if self.error is not None:
             kind = type(self.error).__name__
             document["error"] = {"error": kind, "detail": self.error.detail, "hint": self.error.hint}

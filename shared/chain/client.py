@@ -28,6 +28,7 @@ FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 15.0
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_DETAIL_CHARACTERS = 500
+NOT_FOUND = 404
 REQUEST_KEYS = ("account", "run", "mailbox", "limit", "final", "dry_run", "undo", "confirm")
 
 
@@ -103,11 +104,16 @@ class FunctionsClient:
 
 
 def check_gateway(gateway_url: str) -> None:
-    """Raise GatewayDown unless somebody answers at the gateway's address."""
+    """Raise GatewayDown unless a gateway answers at its address that knows our functions."""
+    url = f"{gateway_url.rstrip('/')}/function/fetch-batch/_/health"
     try:
-        requests.get(f"{gateway_url.rstrip('/')}/function/fetch-batch/_/health", timeout=CONNECT_TIMEOUT_S)
+        with requests.get(url, timeout=CONNECT_TIMEOUT_S, stream=True) as answer:
+            status = answer.status_code
     except requests.RequestException as error:
         raise gateway_down(gateway_url) from error
+    if status == NOT_FOUND:
+        hint = "deploy the functions, or start them with scripts/agent up; AGENT_GATEWAY_URL says where they are"
+        raise GatewayDown(f"what answers at {gateway_url} does not know our functions", hint=hint)
 
 
 def gateway_down(gateway_url: str) -> GatewayDown:
@@ -133,6 +139,8 @@ _BY_STATUS: dict[int, type[EmailAgentError]] = {
     503: errors.DependencyDown,
     504: errors.DeadlineExceeded,
 }
+_BY_STATUS_WITHOUT_JSON = _BY_STATUS | {404: DependencyDown, 500: DependencyDown}
+"""What OpenFaaS says, in plain words, of a function that starts, has died or is being replaced: waiting helps."""
 
 
 def _is_passing(failure: BaseException) -> bool:
@@ -168,7 +176,8 @@ def _error_of(response: requests.Response) -> EmailAgentError:
     except BadAnswer:
         document = None
     says = document if isinstance(document, dict) else {}
-    kind = _BY_NAME.get(str(says.get("error"))) or _BY_STATUS.get(response.status_code, EmailAgentError)
+    by_status = _BY_STATUS if says else _BY_STATUS_WITHOUT_JSON
+    kind = _BY_NAME.get(str(says.get("error"))) or by_status.get(response.status_code, EmailAgentError)
     detail = str(says.get("detail") or f"the gateway answered {response.status_code}")[:MAX_DETAIL_CHARACTERS]
     if kind is EmailAgentError and says.get("call_id"):
         detail = f"{detail} (call {says['call_id']})"

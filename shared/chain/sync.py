@@ -1,4 +1,7 @@
-"""One sync of one account: fetch, rules, apply, until nothing is left. A director calls; functions do not call."""
+"""One sync of one account: fetch, rules, apply, until nothing is left; then the language model, slice by slice.
+
+A director calls; functions do not call.
+"""
 
 import threading
 import time
@@ -7,24 +10,26 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from shared.batch import MAX_LIMIT, Batch
 from shared.chain.answers import COUNT_NAMES, NOTED, Answer, Summary
 from shared.errors import DeadlineExceeded, EmailAgentError
 
-FETCH, RULES, APPLY = "fetch-batch", "classify-rules", "apply-actions"
+FETCH, RULES, LLM, APPLY = "fetch-batch", "classify-rules", "classify-llm", "apply-actions"
 STOPPED = frozenset({"held", "paused"})
 READ = ("fetched", "returned", "remapped", "known")
 """Counts of fetch-batch that add up to the mails it read."""
-WAITING = frozenset({"uncertain", "to_classify", "to_apply", "wanted"})
-"""Counts of fetch-batch that say what waits in the store, not what this call did."""
-SAID_ANEW = ("capped", "missing_mailboxes", "copies_left")
+WAITING = frozenset({"uncertain", "to_classify", "to_apply", "wanted", "to_ask"})
+"""Counts of fetch-batch and classify-llm that say what waits in the store, not what this call did."""
+SAID_ANEW = ("capped", "missing_mailboxes", "partly_read", "copies_left")
 """Counts that each call says of the same things: they do not add up."""
 MAX_CALLS = 10_000
 """A bound for a server that has more for ever."""
 FIRST_LOOK_S, NEXT_LOOK_S, LONGEST_LOOK_S = 0.15, 0.03, 2.0
 """When to look, while a fetch goes on, whether there is something to classify; a look in vain doubles the wait."""
+ASKED_FOR_S = 600.0
+"""How long a sync asks the language model: a slow one has work for hours, with which the next sync goes on."""
 
 
 class Functions(Protocol):
@@ -41,6 +46,15 @@ def _silent(_function: str, _counts: Counter[str]) -> None:
     """Report progress to nobody."""
 
 
+def _never() -> bool:
+    """Let a sync go on to its end."""
+    return False
+
+
+class Stopped(Exception):
+    """Somebody wants this sync to end between two calls."""
+
+
 @dataclass(kw_only=True)
 class Sync:
     """A sync under way: its calls, and what their answers add up to."""
@@ -48,11 +62,16 @@ class Sync:
     functions: Functions
     batch: Batch
     on_progress: Progress = _silent
+    stop: Callable[[], bool] = _never
+    asks_for_s: float | None = ASKED_FOR_S
     clock: Callable[[], float] = time.monotonic
     totals: Counter[str] = field(default_factory=Counter)
     commands: int = 0
     calls: int = 0
     read: int = 0
+    to_ask: int = 0
+    asked_s: float = 0.0
+    llm: dict[str, Any] | None = None
     mode: str = ""
     started: float = field(init=False)
 
@@ -60,7 +79,17 @@ class Sync:
         self.started = self.clock()
 
     def run(self) -> Summary:
-        """Do it all. The last call carries `final`, which closes the run: with nothing to do that is the first."""
+        """Do it all, or what there is time for until `stop` says so: then the run is left open."""
+        try:
+            return self._run()
+        except Stopped:
+            return self._so_far("stopped")
+
+    def _run(self) -> Summary:
+        """Call until nothing is left. The last call carries `final`, which closes the run: it may be the first.
+
+        New mail goes first: it is read, decided and filed before each slice of questions to the language model.
+        """
         left = self.batch.limit
         fetched = last = self._fetch(left, final=self.batch.confirm is None and not self.batch.dry_run)
         while not last.outcome:
@@ -69,12 +98,39 @@ class Sync:
                 wanted = self._classify(self._fetch(min(wanted, MAX_LIMIT), final=False))
             left = None if self.batch.limit is None else max(self.batch.limit - self.read, 0)
             is_read = not fetched.more or left == 0
-            # With a language model: slices of classify-llm here, each followed by apply, new mail first.
-            last = self._apply(final=is_read)
-            if is_read or last.outcome in STOPPED:
+            is_last = is_read and not self._asks
+            last = self._apply(final=is_last)
+            if is_last or last.outcome in STOPPED:
                 break
-            fetched = last = self._fetch(left, final=False)
+            if is_read:
+                last = self._ask()
+                if last.decided_by is not None:  # nothing came of it, and it closed the run
+                    break
+            fetched = last = self._fetch_on(left, last)
         return self._summary(last)
+
+    @property
+    def _asks(self) -> bool:
+        """Whether there is something to ask the language model, it can be asked, and there is time for it."""
+        return bool(self.to_ask) and self.llm is None and (self.asks_for_s is None or self.asked_s < self.asks_for_s)
+
+    def _ask(self) -> Answer:
+        """Let the language model decide a slice of what no rule does; it may close the run, but not a dry one."""
+        began = self.clock()
+        answer = self._call(LLM, replace(self.batch, limit=None, final=not self.batch.dry_run))
+        self.asked_s += self.clock() - began
+        self.llm = answer.llm
+        if answer.decided_by is not None:
+            self.to_ask = 0
+        return answer
+
+    def _fetch_on(self, left: int | None, last: Answer) -> Answer:
+        """Fetch what is left, and what wishes are for; where no new mail may be read any more, the latter only."""
+        if left != 0:
+            return self._fetch(left, final=False)
+        if wanted := last.count("wanted"):
+            return self._fetch(min(wanted, MAX_LIMIT), final=False)
+        return Answer(account=self.batch.account, run=self.batch.run, stage=FETCH)
 
     def undo(self, run: uuid.UUID) -> Summary:
         """Take back what `run` did, call by call."""
@@ -86,10 +142,13 @@ class Sync:
 
     def failed(self, error: EmailAgentError) -> Summary:
         """Return what was done until this error ended the sync; all of it is recorded, the next one goes on."""
+        return self._so_far("failed", error)
+
+    def _so_far(self, outcome: str, error: EmailAgentError | None = None) -> Summary:
         return Summary(
             run=self.batch.run,
             account=self.batch.account,
-            outcome="failed",
+            outcome=outcome,
             mode=self.mode,
             dry_run=self.batch.dry_run,
             counts=self._known(),
@@ -108,6 +167,8 @@ class Sync:
             fetched = self._call(FETCH, replace(self.batch, limit=left, final=final, confirm=None))
         finally:
             is_over.set()
+            if self.stop():
+                looking.join()  # once this run was given up, no call of it may follow
         looking.join()
         for answer in answers:
             self._note(RULES, answer)
@@ -118,8 +179,8 @@ class Sync:
     def _classify_until(self, is_over: threading.Event, answers: list[Answer]) -> None:
         """Classify what comes in until the fetch is over; an error will come again when that is done in earnest."""
         wait_s = FIRST_LOOK_S
-        with suppress(EmailAgentError):
-            while not is_over.wait(wait_s):
+        with suppress(EmailAgentError, Stopped):
+            while not (is_over.wait(wait_s) or self.stop()):
                 answers.append(self.functions.call(RULES, self._to_classify))
                 wait_s = NEXT_LOOK_S if answers[-1].count("claimed") else min(2 * wait_s, LONGEST_LOOK_S)
 
@@ -144,16 +205,19 @@ class Sync:
         return answer
 
     def _call(self, function: str, batch: Batch) -> Answer:
+        if self.stop():
+            raise Stopped
         self.calls += 1
         if self.calls > MAX_CALLS:
             raise DeadlineExceeded(f"the functions still had more to do after {MAX_CALLS} calls")
         answer = self.functions.call(function, batch)
         self._note(function, answer)
+        self.to_ask = answer.counts.get("to_ask", self.to_ask)
         return answer
 
     def _note(self, function: str, answer: Answer) -> None:
-        done = {name: number for name, number in answer.counts.items() if function != FETCH or name not in WAITING}
-        done.pop("wanted", None)
+        says_what_waits = WAITING if function in (FETCH, LLM) else ("wanted", "to_ask")
+        done = {name: number for name, number in answer.counts.items() if name not in says_what_waits}
         self.read += answer.count(*READ) if function == FETCH else 0
         for name in SAID_ANEW:
             done[name] = max(done.get(name, 0) - self.totals[name], 0)
@@ -169,16 +233,25 @@ class Sync:
         return Summary(
             run=self.batch.run,
             account=self.batch.account,
-            outcome=last.outcome or "done",
+            outcome="done" if last.stage == LLM else last.outcome or "done",
             mode=self.mode,
             dry_run=self.batch.dry_run,
             counts=counts,
+            llm=self._left_to_ask(),
             decided_by=last.decided_by or {},
             targets=last.targets or {},
             imap_commands=self.commands,
             ms=self._ms(),
             plan=last.plan if last.plan is not None or not self.batch.dry_run else [],
         )
+
+    def _left_to_ask(self) -> dict[str, Any] | None:
+        """Say who waits for the language model, and why; None: nobody does, or it was not to be asked."""
+        if self.llm is not None:
+            return self.llm if self.llm.get("waiting") else None
+        if not self.to_ask or self.asks_for_s == 0:
+            return None
+        return {"state": "waiting", "detail": "there are more of them than time", "waiting": self.to_ask}
 
     def _ms(self) -> int:
         return round((self.clock() - self.started) * 1000)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from urllib.parse import urlsplit
@@ -30,6 +30,8 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 POLL_S = 0.1
 PR_SET_PDEATHSIG = 1
+TRIGGER = (sys.executable, "-m", "shared.cli", "trigger")
+"""A program of its own: it ends before the functions do, and what is in flight has time to come back."""
 
 
 class Stopped(BaseException):
@@ -38,8 +40,9 @@ class Stopped(BaseException):
 
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65535), help="Port on 127.0.0.1; default: that of AGENT_GATEWAY_URL.")
-def up(port: int | None) -> None:
-    """Run the database and the functions in the foreground, until Ctrl-C.
+@click.option("--trigger", "with_trigger", is_flag=True, help="Also sync each account when it is due.")
+def up(*, port: int | None, with_trigger: bool) -> None:
+    """Run the database and the functions in the foreground, until Ctrl-C; with --trigger leave it running.
 
     Ready when GET /function/fetch-batch/_/ready answers 200.
     """
@@ -57,11 +60,14 @@ def up(port: int | None) -> None:
         root = Wiring(settings, database_url=url)
         stack.callback(root.close)
         root.store.ping()  # also brings the schema up to date, before two workers try
-        server = stack.enter_context(_gunicorn(port, server_environment(settings, url)))
-        _wait_until_ready(server, port)
+        environment = server_environment(settings, url) | {"AGENT_GATEWAY_URL": f"http://{HOST}:{port}"}
+        children = {"function server": stack.enter_context(_child(_gunicorn(port), environment))}
+        _wait_until_ready(children["function server"], port)
+        if with_trigger:
+            children["trigger"] = stack.enter_context(_child(TRIGGER, environment))
         click.echo(f"ready: http://{HOST}:{port} (Ctrl-C stops it)", err=True)
-        server.wait()
-        raise EmailAgentError("the function server ended by itself", hint="its last lines above say why")
+        ended = _first_to_end(children)
+        raise EmailAgentError(f"the {ended} ended by itself", hint="its last lines above say why")
 
 
 @contextmanager
@@ -101,30 +107,43 @@ def server_environment(settings: Settings, embedded_url: str | None) -> dict[str
     return os.environ | ours | ({"DATABASE_URL": embedded_url} if embedded_url else {})
 
 
-@contextmanager
-def _gunicorn(port: int, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the functions under gunicorn; the kernel stops it if we die without saying so."""
+def _gunicorn(port: int) -> list[str]:
+    """Return the command that runs the functions."""
     command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--chdir", str(ROOT)]
     command += ["--bind", f"{HOST}:{port}", "--worker-class", "gthread", "--log-level", "warning"]
     command += ["--workers", str(WORKERS), "--threads", str(THREADS), "--graceful-timeout", "25"]
-    command += ["functions.gateway:app"]
+    return [*command, "functions.gateway:app"]
+
+
+@contextmanager
+def _child(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program for as long as the context lasts; the kernel stops it if we die without saying so."""
     prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-    server = subprocess.Popen(
+    child = subprocess.Popen(
         command,
         env=environment,
         stdin=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C in the terminal is for us; we then stop the server
+        start_new_session=True,  # Ctrl-C in the terminal is for us; we then stop it
         preexec_fn=(lambda: prctl(PR_SET_PDEATHSIG, signal.SIGTERM)) if prctl else None,  # noqa: PLW1509  (one thread)
     )
     try:
-        yield server
+        yield child
     finally:
-        server.terminate()
+        child.terminate()
         try:
-            server.wait(STOP_TIMEOUT_S)
+            child.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+
+
+def _first_to_end(children: Mapping[str, subprocess.Popen[bytes]]) -> str:
+    """Wait until one of them ends; return its name."""
+    while True:
+        for name, child in children.items():
+            if child.poll() is not None:
+                return name
+        time.sleep(POLL_S)
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], port: int) -> None:

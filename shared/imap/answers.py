@@ -1,5 +1,6 @@
 """What the server's untagged responses and response codes say, as values."""
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -12,11 +13,12 @@ from shared.imap.names import Namespace
 from shared.imap.wire import Answer, Response
 from shared.records import Flags, MailboxName, MailboxStatus
 
+MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 NUMBER_CODE = re.compile(rb"\* OK \[(UIDVALIDITY|UIDNEXT|HIGHESTMODSEQ) (\d{1,20})", re.I)
 PERMANENT_FLAGS = re.compile(rb"\* OK \[PERMANENTFLAGS \(([^)]*)\)", re.I)
 EXISTS = re.compile(rb"\* (\d{1,10}) EXISTS", re.I)
 CAPABILITY = re.compile(rb"(?:\* )?CAPABILITY ([^\]\r\n]*)", re.I)
-ESEARCH = re.compile(rb'\* ESEARCH \(TAG "?([^")]+)"?\)(?: UID)?(?: ALL ([0-9:,]+))?', re.I)
+ESEARCH = re.compile(rb'\* ESEARCH \(TAG "?([^")]+)"?\)(?: UID)?(?: (?:ALL|MIN) ([0-9:,]+))?', re.I)
 SEARCH = re.compile(rb"\* SEARCH((?: \d{1,10})*) *(?:\(MODSEQ \d+\))?", re.I)
 
 
@@ -110,6 +112,11 @@ def personal_namespace(answer: Answer) -> Namespace | None:
                 sign = None if delimiter is None else _octets(delimiter).decode("ascii", "replace")
                 return Namespace(prefix=names.decode(_octets(prefix)) if prefix else "", delimiter=sign or None)
     return None
+
+
+def search_date(day: dt.date) -> bytes:
+    """Return a day as SEARCH wants it (RFC 9051 `date`), in English whatever the locale."""
+    return b"%d-%b-%d" % (day.day, MONTHS[day.month - 1], day.year)
 
 
 def found_uids(heard: Sequence[Answer]) -> set[int]:

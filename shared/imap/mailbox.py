@@ -1,5 +1,6 @@
 """An open mailbox: one authenticated IMAP session, in the words of the pipeline (its port MailSession)."""
 
+import datetime as dt
 import re
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -193,9 +194,14 @@ class ImapSession:
         sets = [b"%d:%d" % (start, min(high, start + span - 1)) for start in range(low, high + 1, span)]
         return sorted(uid for uid in self._search(sets) if low <= uid <= high)
 
-    def _search(self, sets: Iterable[bytes]) -> set[int]:
-        word: tuple[bytes, ...] = (b"UID", b"SEARCH", *((b"RETURN", b"(ALL)") if self.has("ESEARCH") else ()), b"UID")
-        heard = [answer.expect_ok("SEARCH") for answer in self._pipeline([(*word, uids) for uids in sets])]
+    def first_since(self, high: int, day: dt.date) -> int | None:
+        """Return the lowest UID up to `high` of a mail received on `day` or later; None if there is none."""
+        found = self._search([b"1:%d" % high], b"(MIN)", (b"SINCE", answers.search_date(day)))
+        return min((uid for uid in found if uid <= high), default=None)
+
+    def _search(self, sets: Iterable[bytes], wanted: bytes = b"(ALL)", more: tuple[bytes, ...] = ()) -> set[int]:
+        word: tuple[bytes, ...] = (b"UID", b"SEARCH", *((b"RETURN", wanted) if self.has("ESEARCH") else ()), b"UID")
+        heard = [answer.expect_ok("SEARCH") for answer in self._pipeline([(*word, uids, *more) for uids in sets])]
         return answers.found_uids(heard)
 
     def _existing(self, uids: Sequence[int]) -> list[int]:

@@ -14,7 +14,7 @@ from imapclient.response_parser import parse_fetch_response
 
 from shared.errors import BadAnswer
 from shared.imap import uid_set
-from shared.imap.answers import flag_set
+from shared.imap.answers import MONTHS, flag_set
 from shared.imap.faults import parsing_faults
 from shared.imap.wire import Answer, Response, Wire
 from shared.records import FetchedMail, Flags
@@ -39,12 +39,7 @@ SECTION = re.compile(rb" BODY\[HEADER\.FIELDS \([^()\]\r\n]*\)\] \{(\d{1,10})\}\
 FLAGS_ONLY = re.compile(rb"\* \d{1,10} FETCH \(UID (\d{1,10})(?: MODSEQ \(\d+\))? FLAGS \(([^()\r\n]*)\)\)")
 END = b")\r\n"
 
-MONTHS = {
-    month: number
-    for number, month in enumerate(
-        (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"), start=1
-    )
-}
+MONTH_NUMBERS = {month: number for number, month in enumerate(MONTHS, start=1)}
 
 
 def fetch_items(extra_headers: Iterable[str] = ()) -> bytes:
@@ -75,7 +70,7 @@ def internaldate(text: bytes) -> dt.datetime:
     if text[2:3] != b"-" or text[6:7] != b"-" or text[14:18:3] != b"::" or text[21:22] not in (b"+", b"-"):
         raise ValueError("not an INTERNALDATE")
     return dt.datetime(
-        int(text[7:11]), MONTHS[text[3:6]], int(text[0:2]), int(text[12:14]), int(text[15:17]), int(text[18:20]),
+        int(text[7:11]), MONTH_NUMBERS[text[3:6]], int(text[0:2]), int(text[12:14]), int(text[15:17]), int(text[18:20]),
         tzinfo=_zone(text[21:26]),
     )  # fmt: skip
 

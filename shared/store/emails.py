@@ -38,10 +38,11 @@ class Emails:
             uidvalidity=row["uidvalidity"],
             uid_low=row["uid_low"],
             uid_high=row["uid_high"],
+            window_since=row["window_since"],
         )
 
     def waiting(self, account_id: int) -> Mapping[str, int]:
-        """Count mails `to_classify`, `wanted`, `uncertain`, `to_apply`; see the port."""
+        """Count mails `to_classify`, `wanted`, `uncertain`, `to_ask`, `to_apply`; see the port."""
         with self._database.transaction() as transaction:
             return counts(transaction.one("count_waiting", account_id=account_id))
 
@@ -78,6 +79,14 @@ class Emails:
         with self._database.transaction() as transaction:
             _save(transaction, anew)
         return anew
+
+    def widen_window(self, checkpoint: Checkpoint, windows_days: Sequence[int]) -> Checkpoint:
+        """Open the next of these windows, the first for a mailbox that has none; after the last all mail is read."""
+        with self._database.transaction(relaxed=True) as transaction:
+            row = transaction.one("widen_window", mailbox_id=checkpoint.mailbox_id, days=list(windows_days))
+        if row is None:
+            raise NotFound("there is no such mailbox")
+        return replace(checkpoint, window_since=row["window_since"])
 
     def end_remap(self, checkpoint: Checkpoint) -> int:
         """Once a mailbox is read to its end: what was pending under an older UIDVALIDITY has vanished."""

@@ -39,7 +39,11 @@ CREATE TABLE accounts (
     last_success_at timestamptz,
     last_error text,
     consecutive_failures integer NOT NULL DEFAULT 0,
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT now(),
+    sync_interval_minutes integer CHECK (sync_interval_minutes BETWEEN 1 AND 10080), -- NULL: the setting
+    sync_started_at timestamptz, -- by the trigger
+    sync_failures integer NOT NULL DEFAULT 0 CHECK (sync_failures >= 0), -- of the trigger's syncs, in a row
+    awake_since timestamptz NOT NULL DEFAULT now() -- since when it is not paused
 );
 
 CREATE TABLE mailboxes (
@@ -105,7 +109,7 @@ CREATE TABLE emails (
     excerpt_at timestamptz,
     attachments jsonb, -- NULL: not fetched
     fetched_parts text[] NOT NULL DEFAULT '{header}',
-    wanted_parts text[], -- NULL: none; classify-rules waits for them
+    wanted_parts text[], -- NULL: none; classify-rules, or classify-llm, waits for them
     unavailable_parts text[] NOT NULL DEFAULT '{}',
     fetched_at timestamptz NOT NULL,
     status email_status NOT NULL DEFAULT 'fetched',
@@ -135,11 +139,11 @@ CREATE TABLE emails (
     CONSTRAINT emails_applying CHECK (filing <> 'applying' OR claim_token IS NOT NULL),
     CONSTRAINT emails_claim CHECK (
         (claim_token IS NULL) = (claim_expires_at IS NULL)
-        AND (claim_token IS NULL OR status = 'fetched' OR filing IN ('applying', 'applied'))
+        AND (claim_token IS NULL OR status IN ('fetched', 'uncertain') OR filing IN ('applying', 'applied'))
     ),
     CONSTRAINT emails_held CHECK ((filing = 'held') = (held_run IS NOT NULL)),
     CONSTRAINT emails_wanted CHECK (
-        wanted_parts IS NULL OR (status = 'fetched' AND cardinality(wanted_parts) > 0)
+        wanted_parts IS NULL OR (status IN ('fetched', 'uncertain') AND cardinality(wanted_parts) > 0)
     ),
     CONSTRAINT emails_excerpt CHECK ((excerpt IS NULL) = (excerpt_at IS NULL))
 );
@@ -156,7 +160,7 @@ CREATE INDEX emails_excerpt_at ON emails (account_id, excerpt_at) WHERE excerpt 
 CREATE INDEX emails_excerpt_final ON emails (account_id)
     WHERE excerpt IS NOT NULL AND status IN ('classified', 'failed');
 
-CREATE INDEX emails_uncertain ON emails (account_id) WHERE status = 'uncertain';
+CREATE INDEX emails_uncertain ON emails (account_id, internaldate DESC, uid DESC) WHERE status = 'uncertain';
 
 CREATE INDEX emails_to_file ON emails (account_id, mailbox_id, id) WHERE filing = 'pending';
 

@@ -195,6 +195,11 @@ class FakeSession:
         self.commands += 1
         return sorted(uid for uid in self._mailbox.messages if low <= uid <= high)
 
+    def first_since(self, high: int, day: dt.date) -> int | None:
+        self.commands += 1
+        mails = self._mailbox.messages.values()
+        return min((mail.uid for mail in mails if mail.uid <= high and mail.internaldate.date() >= day), default=None)
+
     def fetch(
         self, chunks: Iterable[Sequence[int] | range], extra_headers: Sequence[str] = ()
     ) -> Iterator[list[FetchedMail]]:

@@ -3,12 +3,26 @@
 WITH made AS (
     INSERT INTO mailboxes (account_id, name) VALUES (%(account_id)s, %(mailbox)s)
     ON CONFLICT (account_id, name) DO NOTHING
-    RETURNING id, name, uidvalidity, uid_low, uid_high
+    RETURNING id, name, uidvalidity, uid_low, uid_high, window_since
 )
 SELECT * FROM made
 UNION ALL
-SELECT id, name, uidvalidity, uid_low, uid_high FROM mailboxes WHERE account_id = %(account_id)s AND name = %(mailbox)s
+SELECT id, name, uidvalidity, uid_low, uid_high, window_since
+FROM mailboxes
+WHERE account_id = %(account_id)s AND name = %(mailbox)s
 LIMIT 1;
+
+-- widen_window --
+-- Open the next window of a mailbox: the latest that begins before the present one, or no bound where there is none.
+UPDATE mailboxes
+SET window_since = (
+    SELECT max(coalesce(%(now)s::timestamptz, clock_timestamp()) - make_interval(days => days))
+    FROM unnest(%(days)s::integer[]) AS days
+    WHERE coalesce(%(now)s::timestamptz, clock_timestamp()) - make_interval(days => days)
+        < coalesce(mailboxes.window_since, 'infinity')
+)
+WHERE id = %(mailbox_id)s
+RETURNING window_since;
 
 -- save_checkpoint --
 -- Write down how far a mailbox is read; with `continues` only if it was read exactly so far before.
@@ -218,7 +232,7 @@ WITH filed AS (
         LIMIT 1
     ) AS moved ON true
     WHERE emails.filing IN ('applied', 'kept')
-        AND emails.claim_token IS NULL
+        AND (emails.claim_token IS NULL OR emails.status = 'uncertain') -- whoever asks about it does not move it
         AND (
             emails.uid IS NULL
             OR (
@@ -240,7 +254,9 @@ WITH filed AS (
         flags = matched.flags,
         filing = CASE WHEN matched.returned THEN 'kept'::email_filing ELSE emails.filing END
     FROM matched
-    WHERE emails.id = matched.id AND emails.filing = matched.filing AND emails.claim_token IS NULL
+    WHERE emails.id = matched.id
+        AND emails.filing = matched.filing
+        AND (emails.claim_token IS NULL OR emails.status = 'uncertain')
     RETURNING matched.*
 ), logged AS (
     INSERT INTO email_events (email_id, run_id, what, was, became, why, by, at)
@@ -341,7 +357,10 @@ SELECT
             AND claim_token IS NULL
             AND (
                 rule_set_id <> (SELECT id FROM rule_sets WHERE active)
-                OR processed_at < coalesce(%(now)s::timestamptz, clock_timestamp()) - INTERVAL '1 day'
+                OR (
+                    decided_by <> 'llm'
+                    AND processed_at < coalesce(%(now)s::timestamptz, clock_timestamp()) - INTERVAL '1 day'
+                )
             )
             AND NOT EXISTS (
                 SELECT FROM actions
@@ -356,7 +375,8 @@ SELECT
             AND wanted_parts IS NOT NULL
             AND (next_attempt_at IS NULL OR next_attempt_at <= coalesce(%(now)s::timestamptz, clock_timestamp()))
     ) AS wanted,
-    (SELECT count(*) FROM emails WHERE account_id = %(account_id)s AND status = 'uncertain') AS uncertain,
+    uncertain.mails AS uncertain,
+    uncertain.due AS to_ask,
     CASE WHEN (SELECT mode FROM accounts WHERE id = %(account_id)s) = 'apply' THEN (
         SELECT count(*) FROM emails
         WHERE account_id = %(account_id)s
@@ -373,4 +393,13 @@ SELECT
             AND emails.filing = 'applied'
             AND actions.undoes IS NOT NULL
             AND actions.state NOT IN ('done', 'done_source_left', 'refused', 'abandoned')
-    ) ELSE 0 END AS to_apply;
+    ) ELSE 0 END AS to_apply
+FROM (
+    SELECT count(*) AS mails, count(*) FILTER (
+        WHERE wanted_parts IS NULL
+            AND claim_token IS NULL
+            AND (next_attempt_at IS NULL OR next_attempt_at <= coalesce(%(now)s::timestamptz, clock_timestamp()))
+    ) AS due
+    FROM emails
+    WHERE account_id = %(account_id)s AND status = 'uncertain'
+) AS uncertain;

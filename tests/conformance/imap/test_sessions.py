@@ -1,5 +1,7 @@
 """The same cases on Dovecot and on pymap."""
 
+import datetime as dt
+
 import pytest
 
 from shared import clock
@@ -229,3 +231,16 @@ def test_another_delimiter_and_a_namespace_are_followed() -> None:
     assert ("INBOX.Finance.Invoices", {}, {1: 1}) == (name, refusals, answer.uids)
     assert "." == listed[name]
     assert "INBOX.Archive" in listed
+
+
+def test_a_window_begins_where_the_first_mail_of_it_is(server: MailServer) -> None:
+    """SEARCH SINCE names the lowest UID received on a day or later, up to a UID; None where there is none."""
+    server.deliver(*"abc")
+    today = dt.datetime.now(dt.UTC).date()
+    with server.open() as session:
+        one, two, three = uids_of(session)
+        session.examine("INBOX")
+
+        assert one == session.first_since(three, today - dt.timedelta(days=2))
+        assert one == session.first_since(two, today - dt.timedelta(days=365))
+        assert session.first_since(three, today + dt.timedelta(days=2)) is None

@@ -203,6 +203,18 @@ def test_what_waiting_does_not_help_is_told_at_once(
     assert 1 == len(transport.seen)
 
 
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_function_that_is_not_there_is_asked_again(
+    client: Callable[..., tuple[FunctionsClient, FakeTransport]], status: int
+) -> None:
+    """OpenFaaS itself says 404 or 500, in plain words, while a function starts, has died or is being replaced."""
+    functions, transport = client((status, b"Can't reach service for: fetch-batch.", {}), GOOD)
+
+    functions.call("fetch-batch", Batch(account="work"))
+
+    assert 2 == len(transport.seen)
+
+
 @pytest.mark.parametrize("document", [b"<html>", {"stage": "x"}, [], {**GOOD[1], "counts": {"a": "b"}}])  # type: ignore[dict-item]
 def test_an_answer_that_is_none_is_not_trusted(
     client: Callable[..., tuple[FunctionsClient, FakeTransport]], document: object

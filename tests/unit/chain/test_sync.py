@@ -9,7 +9,7 @@ import pytest
 
 from shared.batch import Batch
 from shared.chain.answers import Answer
-from shared.chain.sync import Sync
+from shared.chain.sync import Stopped, Sync
 from shared.errors import DatabaseDown
 
 RUN = uuid.UUID(int=1)
@@ -281,3 +281,40 @@ def test_parts_do_not_count_as_mail_that_was_read() -> None:
 
     assert [3, 2, 1] == [batch.limit for function, batch in functions.calls if function == "fetch-batch"]
     assert "wanted" not in summary.counts
+
+
+def test_a_sync_stops_between_two_calls() -> None:
+    """Once it shall stop no function is called any more; what was done is told, and the run is left open."""
+    functions = FakeFunctions(fetch=[NEWS])
+    work = sync(functions, limit=5)
+    work.stop = lambda: len(functions.calls) == 2
+
+    summary = work.run()
+
+    assert (["fetch-batch", "classify-rules"], "stopped") == (functions.order, summary.outcome)
+    assert (2, None) == (summary.counts["fetched"], summary.error)
+    assert not any(functions.finals[1:])
+
+
+def test_no_call_follows_one_that_was_stopped() -> None:
+    """Where the wait for a busy function is cut short, the rules that worked beside it are waited for."""
+    inside, answered = threading.Event(), threading.Event()
+    is_stopping = False
+
+    class Busy(FakeFunctions):
+        def call(self, function: str, batch: Batch) -> Answer:
+            nonlocal is_stopping
+            if function == "classify-rules":
+                inside.set()
+                answered.wait(1)
+                return super().call(function, batch)
+            inside.wait()
+            is_stopping = True
+            threading.Timer(0.05, answered.set).start()
+            raise Stopped
+
+    functions = Busy(fetch=[NEWS])
+    work = sync(functions)
+    work.stop = lambda: is_stopping
+
+    assert ("stopped", ["classify-rules"]) == (work.run().outcome, functions.order)
