@@ -9,12 +9,15 @@ from shared.store.actions import Actions
 from shared.store.database import Clock, Database
 from shared.store.emails import Emails
 from shared.store.leases import Leases
+from shared.store.monitoring import Monitoring
 from shared.store.parts import Parts
 from shared.store.reclassify import Reclassify
 from shared.store.reviews import Reviews
 from shared.store.rule_sets import RuleSets
 from shared.store.runs import Runs
+from shared.store.schedule import Schedule
 from shared.store.stored_mails import StoredMails
+from shared.store.uncertain import Uncertain
 
 
 class PostgresStore:
@@ -33,13 +36,16 @@ class PostgresStore:
         self.accounts = Accounts(database)
         self.leases = Leases(database, takeover_grace_s=takeover_grace_s)
         self.runs = Runs(database, claim_timeout_s=claim_timeout_s)
+        self.schedule = Schedule(database)
         self.emails = Emails(database, max_attempts=max_attempts)
         self.parts = Parts(database, max_attempts=max_attempts)
+        self.uncertain = Uncertain(database, max_attempts=max_attempts)
         self.rule_sets = RuleSets(database, parse=parse)
         self.actions = Actions(database, max_attempts=max_attempts)
         self.stored_mails = StoredMails(database)
         self.reclassify = Reclassify(database)
         self.reviews = Reviews(database)
+        self.monitoring = Monitoring(database)
 
     def ping(self) -> None:
         """Raise DatabaseDown unless PostgreSQL answers and has our tables."""

@@ -45,6 +45,7 @@ def test_the_mail_stays_and_says_why(post: DovecotPost, proxy: WireProxy, real_a
 
     expected = {"INBOX": ["bill", "deleted T", "letter S", "twin S", "twin S"]}
     assert expected == post.found()
+    assert {agent.account: 4} == agent.store.monitoring.refused_lately()
     letter, bill = (agent.store.emails.get(f"<{number}@mail.example>") for number in (1, 3))
     assert (Filing.APPLIED, Filing.KEPT) == (letter.filing, bill.filing)
     assert "neither MOVE (RFC 6851) nor UIDPLUS (RFC 4315)" in letter.events[-1].why
