@@ -1,19 +1,30 @@
 """The composition root: builds the gateways from settings, once, when first needed; pings them for readiness."""
 
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from functools import cache
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from shared.chain.schedule import TriggerState, state_of
+from shared.discovery.servers import Names
 from shared.errors import EmailAgentError, InvalidSettings
-from shared.imap.mailbox import open_mailbox
+from shared.imap.mailbox import ImapSession, open_mailbox
+from shared.llm.classifier import Classifier, RefusedModel
+from shared.llm.ollama import Ollama, OllamaSettings
+from shared.llm.presence import ModelState
+from shared.llm.presence import state_of as model_state_of
+from shared.llm.trial import Trial, try_out
 from shared.pipeline.limits import Limits
-from shared.pipeline.ports import MailSession
+from shared.pipeline.ports import LanguageModel, MailSession
 from shared.records import Account
 from shared.rules.load import load_rules
+from shared.rules.rule_set import Category
+from shared.security.rotation import KeyState, key_state
 from shared.security.secret_files import POSTGRES_URL, SecretFiles
 from shared.security.vault import Vault
 from shared.settings import Settings
@@ -21,6 +32,8 @@ from shared.store import PostgresStore, migrate, open_store
 
 MAX_ATTEMPTS = 3
 MAX_PORT = 65535
+QUICK_LOOK_S = 2.0
+"""How long a command that only looks waits for the language model's server."""
 STORED_RULES = "active rules"
 """How faults name rules that come from the store, not from a file."""
 
@@ -33,6 +46,7 @@ class Wiring:
         self.secrets = SecretFiles(folder=settings.places.secrets_dir)
         self._database_url = database_url
         self._store: PostgresStore | None = None
+        self._model: LanguageModel | None = None
         self._open = ExitStack()
         self._making = threading.Lock()
 
@@ -56,10 +70,48 @@ class Wiring:
         """Bounds of one call."""
         return Limits(
             chunk_mails=self.settings.imap.chunk_mails,
+            windows_days=self.settings.progressive.windows_days,
             claim_timeout_s=self.settings.work.claim_timeout_s,
             imap_timeout_s=self.settings.imap.timeout_s,
             deadline_s=self.settings.work.deadline_s,
+            rules_decide=self.settings.classification.rules_decide,
+            asks_llm=self.settings.classification.asks_llm,
+            llm_mails=self.settings.classification.batch_mails,
+            llm_slots=min(self.settings.language_model.parallel, self.max_inflight),
+            llm_timeout_s=self.settings.language_model.timeout_s,
         )
+
+    @property
+    def language_model(self) -> LanguageModel:
+        """The language model: one in a process, because its breaker remembers. Nothing is sent yet."""
+        with self._making:
+            if self._model is None:
+                try:
+                    self._model = Classifier.at(self._ollama)
+                except InvalidSettings as error:
+                    self._model = RefusedModel(why=error)
+            return self._model
+
+    @property
+    def _ollama(self) -> OllamaSettings:
+        chosen = self.settings.language_model
+        return OllamaSettings(url=chosen.url, model=chosen.model, answer_timeout_s=chosen.timeout_s)
+
+    def llm_state(self) -> ModelState:
+        """Look how the language model is doing, for a person; a server that is not there is no error."""
+        settings = replace(self._ollama, connect_timeout_s=QUICK_LOOK_S)
+        try:
+            server = Ollama.at(settings)
+        except InvalidSettings as error:
+            return replace(self._unseen_model(server_url=settings.url), fault=error.detail, hint=error.hint)
+        return model_state_of(server, self._unseen_model(server_url=server.wire.where))
+
+    def try_language_model(self, categories: tuple[Category, ...]) -> Trial:
+        """Ask the language model about mails that nobody wrote; raise its trouble."""
+        return try_out(Ollama.at(self._ollama), categories, nonce=secrets.token_hex(4))
+
+    def _unseen_model(self, *, server_url: str) -> ModelState:
+        return ModelState(url=server_url, model=self.settings.language_model.model, slots=self.limits.llm_slots)
 
     @property
     def store(self) -> PostgresStore:
@@ -91,11 +143,32 @@ class Wiring:
 
     def open_mailbox(self, account: Account, lease_until: float) -> AbstractContextManager[MailSession]:
         """Connect to an account's mail server with its stored password."""
-        return self.login(account, self.vault.open(account.secret), lease_until)
+        return self.login(account, self.password_of(account), lease_until)
 
-    def login(self, account: Account, password: str, lease_until: float) -> AbstractContextManager[MailSession]:
+    def password_of(self, account: Account) -> str:
+        """Open an account's stored password, also if it was sealed with a new key since the account was read."""
+        sealed, vault = account.secret, self.vault
+        while not vault.opens(sealed):
+            stored = self.store.accounts.get(account.name).secret
+            if stored == sealed:  # no rotation went on: the keys are others
+                break
+            sealed, vault = stored, self.vault
+        return vault.open(sealed)
+
+    def key_state(self) -> KeyState:
+        """Say whether the keys open every stored password, and whether a rotation waits to be finished."""
+        return key_state(self.secrets, self.store.accounts)
+
+    def login(self, account: Account, password: str, lease_until: float) -> AbstractContextManager[ImapSession]:
         """Connect to an account's mail server with this password."""
         return open_mailbox(account, password, timeout_s=self.settings.imap.timeout_s, lease_until=lease_until)
+
+    @property
+    def names(self) -> Names:
+        """Who is asked where a domain's mail server is."""
+        from shared.discovery.dns import Dns  # noqa: PLC0415 - only `accounts add` asks; the functions start without
+
+        return Dns()
 
     def ready(self) -> dict[str, str]:
         """Ping what the functions need; the answer per need is `ok` or one sentence."""
@@ -107,6 +180,11 @@ class Wiring:
             except EmailAgentError as error:
                 needs[name] = error.detail
         return needs
+
+    def trigger_state(self) -> TriggerState:
+        """Say who leads the triggers, and which accounts are silent for how many slots."""
+        schedule = self.store.schedule
+        return state_of(schedule.leader(), schedule.outlook(self.settings.trigger.interval_s))
 
     def _ping_secrets(self) -> None:
         if not (self.signing_key and self.vault):

@@ -3,12 +3,20 @@
 python -m tests.unit.test_docs
 """
 
+import ast
+import dataclasses
+import inspect
 import re
 from collections.abc import Iterator
+from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
 
 from shared import errors
 from shared.batch import REQUEST_KEYS, RESULT_KEYS
@@ -16,13 +24,15 @@ from shared.cli.app import agent
 from shared.cli.exits import Exit
 from shared.errors import EmailAgentError
 from shared.security.signing import sign
-from shared.settings import NOT_YET, Classification, Imap, Places, Work
+from shared.settings import REFUSED, Group, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-ROOMS = ("shared", "functions", "scripts", "tests", "rules")
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
-LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)[^)]*\)")
+ROOMS = ("shared", "functions", "scripts", "tests", "rules", "config")
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "scripts").rglob("*.md")])
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?[^)]*\)")
+HEADING = re.compile(r"^#+ +(.+?) *$", re.M)
+CODE_BLOCK = re.compile(r"^ *```.*?^ *```", re.M | re.S)
 TREE_LINE = re.compile(r"^[│├└─ ]*([A-Z]\w+) +\d{3} *(.*)$", re.M)
 FILE = re.compile(r"`((?:[\w-]+/)*[\w-]+\.(?:py|sql|yml|toml))`")
 MEMBER = re.compile(r"`(\w+)\.(\w+)`")
@@ -90,7 +100,69 @@ def errors_part() -> str:
     return "\n".join(lines)
 
 
-WRITTEN = {"commands": ("cli.md", commands_part), "errors": ("http.md", errors_part)}
+def settings_groups() -> list[type[Group]]:
+    """The groups of settings, in the order in which they are read."""
+    return [field.type for field in dataclasses.fields(Settings) if isinstance(field.type, type)]
+
+
+def settings_part() -> str:
+    """Every setting by group: its default, what it may be, and the sentence under its field."""
+    parts = [f"## {(group.__doc__ or '').rstrip('.')}\n\n{settings_table(group)}" for group in settings_groups()]
+    refused = [f"| `{name}` | {reason} |" for name, reason in REFUSED.items()]
+    return "\n\n".join([*parts, "\n".join(["## Refused", "", "| variable | why |", "|---|---|", *refused])])
+
+
+def settings_table(group: type[Group]) -> str:
+    lines = ["| variable | default | may be | meaning |", "|---|---|---|---|"]
+    for name, field in group.model_fields.items():
+        sentence = field_docstrings(group)[name].rstrip(".")
+        lines.append(f"| `{field.validation_alias}` | {default_of(field)} | {values_of(field)} | {sentence} |")
+    return "\n".join(lines)
+
+
+def field_docstrings(group: type[Group]) -> dict[str, str]:
+    """The string under each field of a class."""
+    body = ast.parse(inspect.getsource(group)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    return {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in pairwise(body.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
+
+
+def default_of(field: FieldInfo) -> str:
+    value = field.default
+    if isinstance(value, Path):
+        return f"`./{value.relative_to(ROOT)}`"
+    word = str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"`{word}`"
+
+
+def values_of(field: FieldInfo) -> str:
+    """What a field takes, in words."""
+    kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not type(None)]
+    kind = kinds[0]
+    assert isinstance(kind, type)
+    if issubclass(kind, StrEnum):
+        return ", ".join(f"`{word}`" for word in kind)
+    if kind is bool:
+        return "`true`, `false`"
+    if kind in (int, float):
+        bounds = {
+            name: getattr(item, name) for item in field.metadata for name in ("gt", "ge", "le") if hasattr(item, name)
+        }
+        low = f"more than {bounds['gt']:g}" if "gt" in bounds else f"{bounds['ge']:g}"
+        return f"{low} to {bounds['le']:,g}" if "ge" in bounds else f"{low}, up to {bounds['le']:,g}"
+    return {Path: "a folder", SecretStr: "a URL"}.get(kind, "text")
+
+
+WRITTEN = {
+    "commands": ("cli.md", commands_part),
+    "errors": ("http.md", errors_part),
+    "settings": ("settings.md", settings_part),
+}
 
 
 def with_part(text: str, name: str, part: str) -> str:
@@ -132,14 +204,13 @@ def test_fields_of_the_envelope() -> None:
     )
 
 
-def test_settings() -> None:
-    """docs/cli.md lists exactly the settings that have an effect."""
+def test_every_setting_has_a_sentence() -> None:
+    """Under each field of the settings stands what it means, and no name that is honoured is refused."""
+    fields = [(group, name) for group in settings_groups() for name in group.model_fields]
+    names = [str(group.model_fields[name].validation_alias) for group, name in fields]
 
-    groups = (Places, Imap, Work, Classification)
-    known = {str(field.validation_alias) for group in groups for field in group.model_fields.values()}
-
-    assert sorted(known) == sorted(first_column(page("cli.md"), "variable"))
-    assert set() == known & set(NOT_YET)
+    assert [] == [name for group, name in fields if not field_docstrings(group).get(name, "").endswith(".")]
+    assert sorted(names) == sorted(set(names) - set(REFUSED))
 
 
 def test_signing_recipe() -> None:
@@ -153,12 +224,44 @@ def test_signing_recipe() -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(path: Path) -> None:
-    """Every relative link leads to a file of the repository; no page names a machine's folders."""
-
+    """Every relative link leads to a file, and to a heading in it; no page names a machine's folders."""
     text = path.read_text(encoding="utf-8")
+    links = [(path.parent / target if target else path, anchor) for target, anchor in LINK.findall(text)]
 
-    assert [] == [target for target in LINK.findall(text) if not (path.parent / target).exists()]
+    assert [] == [str(target) for target, _ in links if not target.exists()]
+    assert [] == [f"{target}#{anchor}" for target, anchor in links if anchor and anchor not in anchors(target)]
     assert [] == FORBIDDEN.findall(text)
+
+
+def anchors(page: Path) -> set[str]:
+    """What links may name in a page: its headings, spelled as a forge spells them."""
+    headings = HEADING.findall(CODE_BLOCK.sub("", page.read_text(encoding="utf-8")))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("## What always holds\n", {"what-always-holds"}),
+        ("# Why this, and not …\n", {"why-this-and-not-"}),
+        ("### `rules push [FILE]...`\n", {"rules-push-file"}),
+        ("```sh\n# no heading\n```\n## One\n", {"one"}),
+    ],
+)
+def test_anchors_are_spelled_as_a_forge_does(tmp_path: Path, text: str, expected: set[str]) -> None:
+    """A heading's anchor is its words in lower case, joined by hyphens; a comment in a shell block is no heading."""
+    (tmp_path / "page.md").write_text(text, encoding="utf-8")
+
+    assert expected == anchors(tmp_path / "page.md")
+
+
+def test_every_page_is_on_the_map() -> None:
+    """docs/README.md and the lists in it lead to every page."""
+    lists = [DOCS / "README.md", DOCS / "howto" / "README.md"]
+    known = {(page.parent / target).resolve() for page in lists for target, _ in LINK.findall(page.read_text("utf-8"))}
+
+    assert [] == [str(page.relative_to(ROOT)) for page in DOCS.glob("*.md") if page not in {*known, *lists}]
+    assert [] == [str(page.relative_to(ROOT)) for page in DOCS.glob("howto/*.md") if page not in {*known, *lists}]
 
 
 def is_there(name: str) -> bool:
@@ -188,6 +291,14 @@ def test_commands_that_are_named_exist() -> None:
 
     assert set() == set(re.findall(r"\bmake ([a-z-]+)`", text)) - targets
     assert set() == {words for words in named if words not in known and words.split()[0] not in known}
+
+
+def test_every_target_has_help() -> None:
+    """`make help` lists every target of the Makefile."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", text, re.M)
+
+    assert sorted(phony.split()) == sorted(MAKE_TARGET.findall(text)) == sorted(re.findall(r"^([\w-]+):", text, re.M))
 
 
 def test_adrs_are_numbered() -> None:
