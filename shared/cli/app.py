@@ -1,6 +1,7 @@
 """The commands together, and the one place where an error ends the program."""
 
 import errno
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -8,12 +9,15 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from shared.cli.exits import Exit, complain, exit_of
 from shared.cli.lazy import LazyGroup
 from shared.errors import EmailAgentError
 
 INTERRUPTED = 130
+SILENCE = logging.NullHandler()
+"""A library's warning is no line of ours on stderr: what it warns of becomes our error, where it matters."""
 OUTPUT_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
@@ -22,6 +26,7 @@ COMMANDS = {
     "accounts": "shared.cli.accounts",
     "rules": "shared.cli.rules",
     "sync": "shared.cli.sync",
+    "trigger": "shared.cli.trigger",
     "status": "shared.cli.status",
     "explain": "shared.cli.explain",
     "parse": "shared.cli.parse",
@@ -31,6 +36,8 @@ COMMANDS = {
     "pause": "shared.cli.status",
     "resume": "shared.cli.status",
     "doctor": "shared.cli.doctor",
+    "llm": "shared.cli.llm",
+    "completion": "shared.cli.completion",
 }
 
 
@@ -45,6 +52,10 @@ def agent() -> None:
     """
 
 
+def _path_of(error: click.UsageError) -> str:
+    return error.ctx.command_path if error.ctx else "agent"
+
+
 def leave_output() -> None:
     """Send what is still unwritten nowhere: Python would fail on it once more when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -54,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and leave with its exit code."""
     if sys.stdout is None:  # closed by whoever called; what is told there is wanted by nobody
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end of the program
+    logging.getLogger().addHandler(SILENCE)
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     try:
@@ -63,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         complain(type(error).__name__, error.detail, error.hint, as_json=as_json)
         sys.exit(exit_of(error))
     except click.UsageError as error:
-        hint = f"{error.ctx.command_path if error.ctx else 'agent'} --help"
+        hint = "" if isinstance(error, NoArgsIsHelpError) else f"{_path_of(error)} --help"
         complain("Usage", error.format_message(), hint, as_json=as_json)
         sys.exit(Exit.USAGE)
     except click.ClickException as error:

@@ -6,9 +6,11 @@ from typing import Any, TypeVar
 
 import click
 
+from shared.cli.words import accounts_at_hand
 from shared.errors import NotFound
 from shared.rules.quantities import read_seconds
 from shared.status import Status
+from shared.store.nearest import account_meant
 from shared.store.stored_mails import MailChoice
 from shared.wiring import Wiring
 
@@ -45,7 +47,7 @@ def mail_options(command: Command) -> Command:
         click.option("--until", type=Moment(), metavar="WHEN", help="Received before: a date, or an age such as 7d."),
         click.option("--since", type=Moment(), metavar="WHEN", help="Received since: a date, or an age such as 30d."),
         click.option("--mailbox", help="Only mail in this mailbox."),
-        click.option("--account", help="Only mail of this account."),
+        click.option("--account", help="Only mail of this account.", shell_complete=accounts_at_hand),
     ):
         command = option(command)
     return command
@@ -56,5 +58,5 @@ def chosen(root: Wiring, statuses: Sequence[str] | None, **words: Any) -> MailCh
     account = words.get("account")
     known = [each.name for each in root.store.accounts.list()]
     if account is not None and account not in known:
-        raise NotFound(f"there is no account {account!r}", hint=f"known: {', '.join(known) or 'none yet'}")
+        raise NotFound(f"there is no account {account!r}", hint=account_meant(account, known))
     return MailChoice(statuses=None if statuses is None else [Status(status) for status in statuses], **words)

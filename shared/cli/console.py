@@ -3,13 +3,13 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 PIPED_WIDTH = 200
@@ -27,9 +27,12 @@ def print_json(document: object) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, default=str))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
-    """Print rows under column names."""
-    table = Table(*columns, box=None, title=title or None, title_justify="left", pad_edge=False)
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "", *, whole: Collection[str] = ()
+) -> None:
+    """Print rows under column names; the columns in `whole` are not folded where the terminal is narrow."""
+    headers = [Column(name, no_wrap=name in whole) for name in columns]
+    table = Table(*headers, box=None, title=title or None, title_justify="left", pad_edge=False)
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     console().print(table)
@@ -45,7 +48,7 @@ def progress(label: str) -> Iterator[Callable[[str, Counter[str]], None]]:
     """Show a line that moves while work goes on, if stderr is a terminal; yield what reports to it."""
     with Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,

@@ -19,6 +19,7 @@ from shared.store.history import EmailHistory
 from shared.wiring import Wiring
 
 SAID = {"t": "true", "f": "false", "u": "not fetched", "-": "not asked"}
+SECONDS = len("2026-03-01T12:00:00")
 SHOWN_HEADERS = ("from", "subject", "date", "list-id")
 
 
@@ -136,7 +137,8 @@ def _show(document: dict[str, Any], rules: Sequence[RuleSaid]) -> None:
     for sentence in document["why"]:
         out.print(f"  {sentence}")
     show_rules(rules)
-    _table(document["events"], "events", ("at", "what", "was", "became", "by", "why"))
+    events = [event | {"at": event["at"][:SECONDS].replace("T", " ")} for event in document["events"]]
+    _table(events, "events (UTC)", ("at", "what", "was", "became", "by", "why"))
     _table(document["actions"], "actions", ("kind", "target", "state", "error"))
 
 
@@ -162,4 +164,4 @@ def show_rules(rules: Sequence[RuleSaid], *, every_condition: bool = False) -> N
 def _table(rows: list[dict[str, Any]], title: str, columns: Sequence[str]) -> None:
     if rows:
         cells = [["" if row[column] is None else on_one_line(str(row[column])) for column in columns] for row in rows]
-        print_table(columns, cells, title)
+        print_table(columns, cells, title, whole=("at",))

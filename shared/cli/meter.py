@@ -9,8 +9,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def meter(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how many of `total` mails are done; yield what counts them."""
+def meter(label: str, total: int | None, *, beside_lines: bool = False) -> Iterator[Callable[[int], None]]:
+    """Show how many mails are done, of `total` where that is known; yield what counts them.
+
+    `beside_lines`: lines go to stdout meanwhile, and on the same terminal the bar would stand in their way.
+    """
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -18,7 +21,8 @@ def meter(label: str, total: int) -> Iterator[Callable[[int], None]]:
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,
-        disable=not sys.stderr.isatty(),
+        redirect_stdout=False,  # lines there are for a file or a program, and may be bytes
+        disable=not sys.stderr.isatty() or (beside_lines and sys.stdout.isatty()),
     ) as bar:
         task = bar.add_task(label, total=total)
         yield lambda mails: bar.update(task, advance=mails)

@@ -3,13 +3,14 @@
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from shared.cli.exits import Exit, complain
+from shared.cli.meter import meter
 from shared.mail.addresses import Address
 from shared.mail.email import Email
 from shared.mail.limits import MAX_MESSAGE_BYTES
@@ -24,6 +25,11 @@ def parse(paths: tuple[Path, ...], *, as_json: bool) -> int:
 
     Needs no database. A mail that is broken is no error: its defects say so.
     """
+    with meter("reading", None, beside_lines=True) as count:
+        return _parse(paths, count, as_json=as_json)
+
+
+def _parse(paths: Sequence[Path], count: Callable[[int], None], *, as_json: bool) -> Exit:
     code = Exit.OK
     waiting = list(reversed(paths))
     while waiting:
@@ -33,6 +39,7 @@ def parse(paths: tuple[Path, ...], *, as_json: bool) -> int:
                 waiting += _within(path)
             else:
                 click.echo(_line(path))
+                count(1)
         except OSError as error:
             if error.filename is None:  # it is not the file: the reader of our lines has left
                 raise

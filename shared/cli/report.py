@@ -1,12 +1,17 @@
 """What a person reads after a sync or an undo: numbers, what is not as usual in a sentence each, what to do next."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from shared.chain.answers import Summary
 from shared.cli.console import console, numbers, print_table
 
 SENTENCES = {
     "missing_mailboxes": ("1 mailbox is missing on the server", "{} mailboxes are missing on the server"),
+    "partly_read": (
+        "older mail of 1 mailbox comes with later syncs",
+        "older mail of {} mailboxes comes with later syncs",
+    ),
     "capped": ("the hourly cap leaves 1 mail for later", "the hourly cap leaves {} mails for later"),
     "held": ("1 move is held", "{} moves are held"),
     "left_alone": ("1 mail was left alone: `explain` says why", "{} mails were left alone: `explain` says why"),
@@ -21,6 +26,17 @@ def sentences(counts: Mapping[str, int]) -> list[str]:
     return [one if number == 1 else several.format(number) for number, one, several in told if number]
 
 
+def left_to_ask(llm: Mapping[str, Any] | None) -> list[str]:
+    """Return who waits for the language model, why, and what can be done about it; empty if nobody does."""
+    if not llm:
+        return []
+    mails = "1 mail waits" if llm["waiting"] == 1 else f"{llm['waiting']:,} mails wait"
+    if llm["state"] == "waiting":
+        return [f"{mails} for the language model: the next sync goes on, or scripts/agent sync --llm all"]
+    hint = f" ({llm['hint']})" if llm.get("hint") else ""
+    return [f"{mails} for the language model: {llm['detail']}{hint}"]
+
+
 def show_sync(summary: Summary) -> None:
     """Print what a sync did, and the command that comes next."""
     out = console()
@@ -31,7 +47,7 @@ def show_sync(summary: Summary) -> None:
     if summary.plan:
         columns = ("mailbox", "action", "target", "mails")
         print_table(columns, [[row.get(column, "") for column in columns] for row in summary.plan])
-    for sentence in sentences(summary.counts):
+    for sentence in [*sentences(summary.counts), *left_to_ask(summary.llm)]:
         out.print(f"  {sentence}")
     if summary.outcome == "held":
         out.print(f"  unusually many moves: to do them, scripts/agent sync --confirm {summary.run}")

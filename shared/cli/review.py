@@ -7,8 +7,10 @@ import click
 
 from shared.cli.console import console, numbers, print_json, print_table
 from shared.cli.exits import Exit, complain, exit_of, worst
+from shared.cli.lazy import Sentences
 from shared.cli.shown import on_one_line
 from shared.cli.stack import in_process
+from shared.cli.words import accounts_at_hand
 from shared.errors import EmailAgentError, NotFound
 from shared.rules.rule_set import Category
 from shared.status import Filing
@@ -19,13 +21,13 @@ SHOWN_MAILS = 50
 STUCK = frozenset({Filing.UNCLEAR, Filing.FAILED, Filing.HELD})
 
 
-@click.group()
+@click.group(cls=Sentences)
 def review() -> None:
     """Show the mail that waits for a person, and decide on it."""
 
 
 @review.command("list")
-@click.option("--account", help="Only mail of this account.")
+@click.option("--account", help="Only mail of this account.", shell_complete=accounts_at_hand)
 @click.option("--waits-for", type=click.Choice(WAITS_FOR), help="Only mail that waits for this.")
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=SHOWN_MAILS, show_default=True, help="At most this many mails."

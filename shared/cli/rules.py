@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from shared.cli.console import console
+from shared.cli.lazy import Sentences
 from shared.cli.rule_files import FILES, load_files, size_of
 from shared.cli.rules_diff import diff
 from shared.cli.rules_explain import explain
@@ -18,7 +19,7 @@ from shared.rules.lint import warnings
 from shared.rules.rule_set import RuleSet
 
 
-@click.group()
+@click.group(cls=Sentences)
 def rules() -> None:
     """Check, test and push rules; without FILE those in rules/default.yml."""
 

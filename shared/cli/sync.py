@@ -9,11 +9,12 @@ import click
 from shared.batch import Batch
 from shared.chain.answers import Summary
 from shared.chain.client import FunctionsClient, GatewayDown, check_gateway
-from shared.chain.sync import Functions, Sync
+from shared.chain.sync import ASKED_FOR_S, Functions, Sync
 from shared.cli.console import print_json, progress
 from shared.cli.exits import Exit, complain, exit_of, worst
 from shared.cli.report import show_sync, show_undo
 from shared.cli.stack import in_process
+from shared.cli.words import accounts_at_hand, last_or_runs, runs_at_hand
 from shared.errors import DatabaseDown, EmailAgentError, LeaseHeld, NotFound
 from shared.security.secret_files import SecretFiles
 from shared.settings import Settings
@@ -21,24 +22,38 @@ from shared.settings import Settings
 ANSWER_MARGIN_S = 60.0
 """What the client waits beyond a function's own deadline."""
 
+ASKS_FOR_S: dict[str, float | None] = {"no": 0.0, "some": ASKED_FOR_S, "all": None}
+"""How long the language model is asked, by the words for it."""
+
 OF_ALL = (GatewayDown, DatabaseDown)
 """What no account can do without: when one sync has waited for it in vain, the next ones do not wait again."""
 
 
 @click.command()
-@click.argument("account", required=False)
+@click.argument("account", required=False, shell_complete=accounts_at_hand)
 @click.option("--dry-run", is_flag=True, help="Show what would be done; the server is only read.")
 @click.option("--limit", type=click.IntRange(1, 100_000), help="Read at most this many new mails.")
-@click.option("--confirm", type=click.UUID, metavar="RUN", help="Do what the run RUN held back.")
+@click.option(
+    "--confirm", type=click.UUID, metavar="RUN", help="Do what the run RUN held back.", shell_complete=runs_at_hand
+)
+@click.option(
+    "--llm",
+    type=click.Choice(list(ASKS_FOR_S)),
+    default="some",
+    show_default=True,
+    help="Ask the language model about mail no rule decides: not, for ten minutes, or until none waits.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def sync(account: str | None, *, dry_run: bool, limit: int | None, confirm: uuid.UUID | None, as_json: bool) -> int:
+def sync(
+    account: str | None, *, dry_run: bool, limit: int | None, confirm: uuid.UUID | None, llm: str, as_json: bool
+) -> int:
     """Read new mail, classify it, and file it; all accounts, or ACCOUNT."""
     functions = functions_client()
     if confirm and not account:
         account = account_of(confirm)
     names = [account] if account else _all_accounts()
     batches = [Batch(account=name, dry_run=dry_run, limit=limit, confirm=confirm) for name in names]
-    summaries = list(sync_each(functions, batches, as_json=as_json))
+    summaries = list(sync_each(functions, batches, as_json=as_json, asks_for_s=ASKS_FOR_S[llm]))
     if as_json:
         documents = [summary.as_json() for summary in summaries]
         print_json(documents[0] if len(documents) == 1 else {"syncs": documents})
@@ -56,7 +71,7 @@ def _run_or_last(_context: click.Context, _parameter: click.Parameter, word: str
 
 
 @click.command()
-@click.argument("run", callback=_run_or_last)
+@click.argument("run", callback=_run_or_last, shell_complete=last_or_runs)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def undo(run: uuid.UUID | None, *, as_json: bool) -> int:
     """Take back what RUN (a run's id, or `last`) did; what a person has touched since is left alone."""
@@ -89,11 +104,13 @@ def account_of(run: uuid.UUID) -> str:
         return next(account.name for account in root.store.accounts.list() if account.id == account_id)
 
 
-def sync_each(functions: Functions, batches: Sequence[Batch], *, as_json: bool) -> Iterator[Summary]:
+def sync_each(
+    functions: Functions, batches: Sequence[Batch], *, as_json: bool, asks_for_s: float | None = ASKED_FOR_S
+) -> Iterator[Summary]:
     """Sync account after account; of several, one that fails is told and does not keep the others from theirs."""
     failure: EmailAgentError | None = None
     for batch in batches:
-        work = Sync(functions=functions, batch=batch)
+        work = Sync(functions=functions, batch=batch, asks_for_s=asks_for_s)
         try:
             if isinstance(failure, OF_ALL):
                 raise failure

@@ -15,11 +15,12 @@ DECIDERS = {
     "model": "the learned model decided",
     "llm": "the language model decided",
 }
+SHOWN = "It was shown who sent it, its list, its subject, and the beginning of its text if that could be had."
 PUT = {ActionState.DONE, ActionState.DONE_SOURCE_LEFT}
 UNDECIDED = {
     Status.FETCHED: "It waits to be decided: the next sync does that.",
     Status.UNCERTAIN: "No rule decided it",
-    Status.REVIEW: "It waits for a person: scripts/agent review decide",
+    Status.REVIEW: "It waits for a person (scripts/agent review decide)",
     Status.FAILED: "It could not be decided",
 }
 FILED = {
@@ -41,7 +42,8 @@ def _decided(history: EmailHistory, rule_set: RuleSet | None, rules: Sequence[Ru
     if history.status is not Status.CLASSIFIED:
         sentence = UNDECIDED[history.status]
         ended = sentence.endswith(".") or not history.reason
-        told = [sentence if ended else f"{sentence}: {on_one_line(history.reason or '')}."]
+        said = sentence if ended else f"{sentence}: {on_one_line(history.reason or '')}"
+        told = [said if said.endswith(".") else f"{said}."]
         if history.status is Status.FETCHED and history.decided_by:
             told.append(f"Before that, {_decider(history)}: {on_one_line(history.category or 'no category')}.")
         return told + _order(rules)
@@ -51,7 +53,14 @@ def _decided(history: EmailHistory, rule_set: RuleSet | None, rules: Sequence[Ru
     described = rule_set.categories.get(history.category or "") if rule_set else None
     if described and described.description:
         sentence += f" ({on_one_line(described.description)})"
-    return [f"{sentence}.", *_order(rules)]
+    return [f"{sentence}.", *_asked(history), *_order(rules)]
+
+
+def _asked(history: EmailHistory) -> list[str]:
+    """Say how sure the language model was, and what it was shown."""
+    if history.decided_by != "llm":
+        return []
+    return [f"The model {on_one_line(history.reason)}.", SHOWN] if history.reason else [SHOWN]
 
 
 def _decider(history: EmailHistory) -> str:

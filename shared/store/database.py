@@ -16,7 +16,12 @@ from shared.errors import Conflict, DatabaseDown, EmailAgentError, NotFound
 from shared.store.queries import queries
 
 RECONNECT_TIMEOUT_S = 3.0  # then the next call tries anew: no long back-off once the server is there again
-OPTIONS = "-c jit=off -c statement_timeout=120s -c lock_timeout=30s -c client_min_messages=warning -c timezone=UTC"
+WHERE_IT_IS = "does it run? DATABASE_URL or the secret 'postgres-url' says where; without both the embedded one serves"
+GONE = "-c tcp_user_timeout=30s -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+"""Lets the server notice, and let go of locks, when a container was taken off the network without a goodbye."""
+OPTIONS = (
+    f"-c jit=off -c statement_timeout=120s -c lock_timeout=30s -c client_min_messages=warning -c timezone=UTC {GONE}"
+)
 
 Clock = Callable[[], dt.datetime]
 Connection = psycopg.Connection[DictRow]
@@ -39,7 +44,8 @@ def our_errors() -> Iterator[None]:
     except errors.QueryCanceled as error:
         raise DatabaseDown("the database took too long") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise DatabaseDown(f"PostgreSQL cannot be reached ({error.sqlstate or type(error).__name__})") from error
+        why = error.sqlstate or type(error).__name__
+        raise DatabaseDown(f"PostgreSQL cannot be reached ({why})", hint=WHERE_IT_IS) from error
     except psycopg.Error as error:
         what = error.diag.constraint_name or error.diag.message_primary or type(error).__name__
         raise EmailAgentError(f"PostgreSQL refused a statement ({error.sqlstate}: {what})") from error

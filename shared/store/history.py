@@ -57,7 +57,7 @@ def read_history(transaction: Transaction, mail: str) -> EmailHistory:
     bare = mail.strip().strip("<>")
     row = transaction.one("find_email", id=number, message_ids=[mail, bare, f"<{bare}>"])
     if row is None:
-        raise NotFound("there is no such mail")
+        raise NotFound("there is no such mail", hint="name its number or Message-ID; what no sync has read is unknown")
     events = transaction.all("read_events", id=row["id"])
     actions = transaction.all("read_actions", ids=[row["id"]])
     return EmailHistory(

@@ -14,6 +14,7 @@ from shared.rules.rule_set import RuleSet
 from shared.status import Filing, Status
 from shared.store.accounts import AccountState
 from shared.store.history import EmailEvent, EmailHistory
+from shared.timetable import Leader, Outlook, Timetable
 from shared.wiring import Wiring
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -26,6 +27,7 @@ class FakeAccounts:
     known: list[Account] = field(default_factory=list)
     is_paused: bool = False
     modes: list[tuple[Mode, str | None, int]] = field(default_factory=list)
+    providers: list[str | None] = field(default_factory=list)
 
     def list(self) -> Sequence[Account]:
         return self.known
@@ -36,10 +38,14 @@ class FakeAccounts:
             raise NotFound("there is no such account")
         return found[0]
 
-    def create(self, **fields: Any) -> Account:
+    def create(self, *, provider: str | None, again: bool, **fields: Any) -> Account:
+        self.providers.append(provider)
         made = Account(id=len(self.known) + 1, max_actions_per_hour=1, approved_moves=0, **fields)
         self.known.append(made)
         return made
+
+    def refuse_twin(self, _host: str, _port: int, _username: str) -> None:
+        return None
 
     def states(self) -> Sequence[AccountState]:
         return [
@@ -123,6 +129,28 @@ class FakeEmails:
         )
 
 
+class FakeLeases:
+    """Leases that nobody else wants."""
+
+    @contextmanager
+    def hold(self, _name: str, _holder: str, _seconds: float) -> Iterator[None]:
+        yield
+
+
+@dataclass
+class FakeSchedule:
+    """No trigger was ever here, unless a test says so."""
+
+    led: Leader | None = None
+    accounts: Sequence[Timetable] = ()
+
+    def leader(self) -> Leader | None:
+        return self.led
+
+    def outlook(self, _interval_s: float) -> Outlook:
+        return Outlook(at=NOW.timestamp(), accounts=self.accounts)
+
+
 @dataclass
 class FakeStore:
     """The store, in memory."""
@@ -130,6 +158,8 @@ class FakeStore:
     accounts: FakeAccounts = field(default_factory=FakeAccounts)
     rule_sets: FakeRuleSets = field(default_factory=FakeRuleSets)
     emails: FakeEmails = field(default_factory=FakeEmails)
+    leases: FakeLeases = field(default_factory=FakeLeases)
+    schedule: FakeSchedule = field(default_factory=FakeSchedule)
 
 
 class FakeSession:
@@ -144,6 +174,9 @@ class FakeSession:
     def status(self, names: Sequence[str]) -> Mapping[str, MailboxStatus]:
         status = MailboxStatus(name="INBOX", uidvalidity=1, uidnext=251, messages=250)
         return {name: status for name in names if name == "INBOX"}
+
+    def has(self, _capability: str) -> bool:
+        return False
 
 
 class FakeWiring(Wiring):

@@ -22,8 +22,9 @@ from shared.errors import (
 from shared.records import Mode
 from shared.security.secret_files import SecretFiles
 from shared.settings import Settings
+from shared.timetable import Leader, Timetable
 from shared.wiring import wired
-from tests.fakes.command_line import FakeStore, FakeWiring
+from tests.fakes.command_line import NOW, FakeStore, FakeWiring
 
 RULES = """\
 version: 1
@@ -205,6 +206,34 @@ def test_status_is_one_object(add: Agent, agent: Agent) -> None:
     assert {"name", "mode", "last_success_at", "counts"} <= set(document["accounts"][0])
 
 
+@pytest.mark.parametrize(("lasts_s", "says"), [(20.0, "vm:7 is at work"), (-90.0, "gone since 90 s: nobody syncs")])
+def test_status_says_how_the_trigger_is_doing(
+    add: Agent, agent: Agent, store: FakeStore, lasts_s: float, says: str
+) -> None:
+    """Who leads or is gone, and which accounts are silent, in words and as JSON."""
+    add()
+    store.schedule.led = Leader(holder="vm:7", lasts_s=lasts_s)
+    awake_since = NOW.timestamp() - 6000.0
+    store.schedule.accounts = [
+        Timetable(account="work", interval_s=600.0, started_at=awake_since, awake_since=awake_since)
+    ]
+
+    _, text, _ = agent("status")
+    _, out, _ = agent("status", "--json")
+
+    assert (True, True) == (says in text, "work is silent: 10 times" in text)
+    assert {"leader": "vm:7", "is_alive": lasts_s > 0, "silent": {"work": 10}} == json.loads(out)["trigger"]
+
+
+def test_without_a_trigger_nothing_is_said_of_it(add: Agent, agent: Agent) -> None:
+    """Who syncs by hand has no silent accounts."""
+    add()
+
+    _, text, _ = agent("status")
+
+    assert ("trigger" in text, "silent" in text) == (False, False)
+
+
 def test_pause_and_resume(agent: Agent, store: FakeStore) -> None:
     """The pause is a switch in the store."""
     agent("pause")
@@ -241,6 +270,21 @@ def test_error_is_json_with_json(agent: Agent) -> None:
 
     assert (1, "") == (code, out)
     assert {"error": "NotFound", "detail": "there is no such mail", "hint": ""} == json.loads(err)
+
+
+def test_a_wrong_word_is_guessed(agent: Agent) -> None:
+    """Commands, their commands and options: the nearest is named."""
+    told = [agent(*words)[2] for words in (["snyc"], ["accounts", "lits"], ["status", "--jsn"])]
+
+    assert [True] * 3 == [word in err for word, err in zip(("'sync'", "'list'", "'--json'"), told, strict=True)]
+
+
+def test_a_group_without_a_command_says_what_there_is(agent: Agent) -> None:
+    """Its help is told once, and nobody is sent to look for it."""
+    code, _, err = agent("accounts")
+
+    assert (2, 1) == (code, err.count("Commands:"))
+    assert "--help\n" not in err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
