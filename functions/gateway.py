@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 NAMES = ("fetch-batch", "classify-rules", "classify-llm", "apply-actions")
+NAMESPACE = "openfaas-fn"  # faas-cli puts it behind the name of every function that it calls
 
 
 def load_app(name: str) -> Flask:
@@ -46,4 +47,10 @@ def not_found(_environ: "WSGIEnvironment", start_response: "StartResponse") -> I
     return [body]
 
 
-app = DispatcherMiddleware(not_found, {f"/function/{name}": with_or_without_slash(load_app(name)) for name in NAMES})
+def mounts() -> dict[str, "WSGIApplication"]:
+    """Load each function once, and mount it by its name and by its name in OpenFaaS's own namespace."""
+    loaded = {name: with_or_without_slash(load_app(name)) for name in NAMES}
+    return {f"/function/{name}{where}": app for name, app in loaded.items() for where in ("", f".{NAMESPACE}")}
+
+
+app = DispatcherMiddleware(not_found, mounts())
