@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from shared.batch import Batch
 from shared.errors import BadRequest, Busy, TooLarge
 from shared.security.signing import SIGNATURE_HEADER, check_age, check_signature
-from shared.web.access_log import log_call
+from shared.web.access_log import log_call, log_warnings
 from shared.web.faults import map_errors
 from shared.wiring import wiring
 
@@ -47,9 +47,10 @@ def create_app(name: str, *, wired: Callable[[], Wired] = wiring) -> Flask:
     wired()  # a bad setting fails here, at start
     app = Flask(name, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1  # a chunked body is silently cut there, so one more is read
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
     _spare_the_collector()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    log_warnings()
     map_errors(app)
     _admit(app, wired)
     _log(app, name)
