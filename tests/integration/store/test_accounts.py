@@ -107,7 +107,13 @@ def test_nothing_is_due_while_observing(store: PostgresStore) -> None:
     add_mails(store, account, range(1, 4))
     classify_all(store, account, MOVE)
 
-    assert store.emails.waiting(account.id) == {"to_classify": 0, "wanted": 0, "uncertain": 0, "to_apply": 0}
+    assert store.emails.waiting(account.id) == {
+        "to_classify": 0,
+        "wanted": 0,
+        "uncertain": 0,
+        "to_ask": 0,
+        "to_apply": 0,
+    }
 
 
 def test_the_pause_is_global(store: PostgresStore) -> None:
