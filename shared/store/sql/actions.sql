@@ -1,5 +1,6 @@
 -- Bulk statements reach each mail by its id. `IS NOT DISTINCT FROM` is `=` that no index serves: with it the planner
--- cannot prefer a scan of everything claimed, once per mail, on a table that was filled a second ago and never analysed.
+-- cannot prefer a scan of everything claimed or pending, once per mail, where its statistics say that there is none: they
+-- were taken on an empty table, or when nothing waited.
 
 -- claim_expiry --
 -- Read when our lease ends; no row when it ended or is another's.
@@ -63,7 +64,7 @@ WITH most AS MATERIALIZED (
         attempts = attempts + 1,
         next_attempt_at = NULL
     FROM free
-    WHERE emails.id = free.id AND emails.filing = 'pending'
+    WHERE emails.id = free.id AND emails.filing IS NOT DISTINCT FROM 'pending'
     RETURNING emails.id, emails.account_id, emails.decision_id, emails.actions
 ), logged AS (
     INSERT INTO email_events (email_id, run_id, what, was, became, why, by, at)
