@@ -44,6 +44,7 @@ class Row:
     commands: int | None = None
     rss_mb: float | None = None
     n: int
+    p95_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +54,12 @@ class Bound:
     ratio: float | None = None
     commands: int | None = None
     rss_mb: float | None = None
+    p95_s: float | None = None
 
     def exceeded(self, row: Row) -> list[str]:
         """Name the figures of a row that are over."""
         over = []
-        for name in ("ratio", "commands", "rss_mb"):
+        for name in ("ratio", "commands", "rss_mb", "p95_s"):
             allowed, value = getattr(self, name), getattr(row, name)
             if allowed is not None and value is not None and value > allowed:
                 over.append(name)
@@ -73,7 +75,10 @@ BOUNDS = {
     "chain_regex_cold": Bound(ratio=1.0, commands=MAX_COMMANDS),
     "chain_idle": Bound(ratio=3.0, commands=5),
     "rss_20k": Bound(ratio=1.1, rss_mb=150.0),
+    "per_mail_20k": Bound(ratio=1.25),
     "rules_500": Bound(ratio=1.5),
+    "health_idle": Bound(p95_s=0.02),
+    "health_busy": Bound(p95_s=0.1),
 }
 
 
@@ -102,6 +107,9 @@ def row_of(name: str, runs: Sequence[Run], cache: Cache, *, counted: Run) -> Row
 
 
 def write(folder: Path, name: str, rows: Sequence[Row]) -> None:
-    """Write a benchmark's rows to <folder>/<name>.json."""
+    """Write a benchmark's rows to <folder>/<name>.json; only rows of many probes have a `p95_s`."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
+    documents = [
+        {key: value for key, value in asdict(row).items() if key != "p95_s" or value is not None} for row in rows
+    ]
+    (folder / f"{name}.json").write_text(json.dumps(documents, indent=2) + "\n", encoding="utf-8")

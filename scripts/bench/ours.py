@@ -25,6 +25,8 @@ from shared.store import PostgresStore, open_store
 from tests.fixtures.dovecot import PASSWORD
 
 RULES = Path(__file__).parent / "rules"
+HEADER, REGEX = "header_rules", "regex_rule"
+"""The rule files there."""
 READY_TIMEOUT_S = 60.0
 MAX_ACTIONS_PER_HOUR = 1_000_000
 """The hourly cap is not what is measured."""

@@ -3,16 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from scripts.bench import rules_500, stored_20k
+from scripts.bench import health, rules_500, stored_20k
 from scripts.bench.figures import Cache, Pair, Row, Run, row_of, rows_of
 from scripts.bench.mailbox import build, delivered
-from scripts.bench.ours import stack
+from scripts.bench.ours import HEADER, REGEX, stack
 from scripts.bench.peer import NAME as PEER
 from scripts.bench.stage import Side, Stage
 from scripts.bench.verify import check
 from scripts.bench.ways import Way
 
-HEADER, REGEX = "header_rules", "regex_rule"
 IDLE_RUNS_PER_ROUND = 3
 MANY_MAILS = 20_000
 RSS_RUNS = 2
@@ -95,12 +94,21 @@ def start(at: Stage, rounds: int) -> list[Row]:
 
 
 def memory(at: Stage, _rounds: int) -> list[Row]:
-    """Measure how much memory a worker of a fresh stack needs at most for 5,000 mails, and then for 20,000."""
+    """Measure what a worker of a fresh stack needs at most for 5,000 mails, and then for 20,000: memory, and time."""
     with stack(at.home / "memory") as fresh:
         small = replace(at, ours=fresh)
         many = replace(small, mails=build(MANY_MAILS), snapshots={})
         few_row = _memory_row(small, f"rss_{len(at.mails) // 1000}k")
-        return [_memory_row(many, f"rss_{MANY_MAILS // 1000}k", against=few_row), few_row]
+        many_row = _memory_row(many, f"rss_{MANY_MAILS // 1000}k", against=few_row)
+        return [many_row, few_row, _per_mail_row(many_row, len(many.mails), few_row, len(small.mails))]
+
+
+def _per_mail_row(many: Row, many_mails: int, few: Row, few_mails: int) -> Row:
+    """Compare what one mail takes among many with what it takes among few: 1 is linear."""
+    seconds, few_seconds = (many.median_s or 0.0) / many_mails, (few.median_s or 0.0) / few_mails
+    ratio = round(seconds / few_seconds, 3) if few_seconds else None
+    name = f"per_mail_{MANY_MAILS // 1000}k"
+    return Row(name=name, median_s=round(seconds, 6), ratio=ratio, against=few.name, cache=many.cache, n=many.n)
 
 
 def _memory_row(at: Stage, name: str, against: Row | None = None) -> Row:
@@ -129,6 +137,7 @@ BENCHMARKS: dict[str, Callable[[Stage, int], list[Row]]] = {
     "chain_idle": idle,
     "start": start,
     "rss_20k": memory,
+    "health": health.measure,
     "rules_500": lambda _at, rounds: rules_500.measure(rounds),
     "stored_20k": lambda _at, rounds: stored_20k.measure(rounds),
 }

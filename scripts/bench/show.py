@@ -7,9 +7,10 @@ from rich.table import Table
 
 from scripts.bench.figures import BOUNDS, Bound, Row
 
-FIGURES = ("ratio", "commands", "rss_mb")
-COLUMNS = ("name", "cache", "median s", "ratio", "against", "commands", "MB", "n", "bound")
-SIGNS = {"ratio": " times", "commands": " commands", "rss_mb": " MB"}
+FIGURES = ("ratio", "commands", "rss_mb", "p95_s")
+COLUMNS = ("name", "cache", "median s", "p95 s", "ratio", "against", "commands", "MB", "n", "bound")
+SHORT_S = 0.01
+SIGNS = {"ratio": " times", "commands": " commands", "rss_mb": " MB", "p95_s": " s (p95)"}
 
 
 def show(console: Console, rows: Sequence[Row]) -> None:
@@ -26,12 +27,13 @@ def cells(row: Row) -> tuple[str, ...]:
     """Return one line of the table."""
     bound = BOUNDS.get(row.name, Bound())
     over = bound.exceeded(row)
-    seconds = "" if row.median_s is None else f"{row.median_s:.3f}"
+    seconds = "" if row.median_s is None else f"{row.median_s:.3g}" if row.median_s < SHORT_S else f"{row.median_s:.3f}"
     figures = {name: _figure(row, name, marked=name in over) for name in FIGURES}
     return (
         row.name,
         row.cache,
         seconds,
+        figures["p95_s"],
         figures["ratio"],
         row.against or "",
         figures["commands"],

@@ -12,6 +12,7 @@ def test_a_figure_over_its_bound_is_marked() -> None:
         "chain_warm",
         "warm",
         "4.200",
+        "",
         "4.50 !",
         "imapfilter",
         "20",
