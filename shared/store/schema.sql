@@ -169,7 +169,7 @@ CREATE INDEX emails_held_run ON emails (held_run) WHERE filing = 'held';
 CREATE INDEX emails_claimed ON emails (claim_token) WHERE claim_token IS NOT NULL;
 
 CREATE TABLE email_events (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id bigint GENERATED ALWAYS AS IDENTITY,
     email_id bigint NOT NULL, -- of emails; written by the statement that changes the mail (ADR 12)
     run_id uuid,
     what text NOT NULL CHECK (what IN ('status', 'filing', 'place', 'parts')),
@@ -177,10 +177,9 @@ CREATE TABLE email_events (
     became text NOT NULL,
     why text NOT NULL,
     by text NOT NULL,
-    at timestamptz NOT NULL
+    at timestamptz NOT NULL,
+    PRIMARY KEY (email_id, id)
 );
-
-CREATE INDEX email_events_email ON email_events (email_id);
 
 CREATE INDEX email_events_run ON email_events (run_id) WHERE run_id IS NOT NULL;
 
