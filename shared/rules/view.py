@@ -1,6 +1,7 @@
 """A mail as conditions look at it: addresses parsed and texts folded once, when first asked for."""
 
 import datetime as dt
+from functools import lru_cache
 
 from shared.mail.addresses import addresses
 from shared.records import StoredEmail
@@ -22,6 +23,9 @@ FETCHED_HEADERS = (
     "auto-submitted",
 )
 """The fields every fetch asks for. Any other field is known only where it is a key of the mail's headers."""
+
+KEPT, MAX_KEPT_CHARS = 4_096, 200
+"""Senders write again and again: what their address says is read once, if it is as short as addresses are."""
 
 MAX_DOMAIN_LABELS = 127
 """RFC 1035 section 2.3.4: 255 octets hold no more."""
@@ -97,7 +101,7 @@ class MailView:
             keys = self.keys(field)
             at = field in ADDRESS_FIELDS
             self._domain_sets[field] = (
-                None if keys is None else frozenset(one for key in keys for one in domains_in(key, after_at=at))
+                None if keys is None else frozenset(one for key in keys for one in _domains_in(key, at))
             )
         return self._domain_sets[field]
 
@@ -109,6 +113,8 @@ class MailView:
     def _find_keys(self, field: str) -> list[str] | None:
         if field in ADDRESS_FIELDS:
             fields = self._values(field)
+            if fields is not None and len(fields) == 1 and len(fields[0]) <= MAX_KEPT_CHARS:
+                return list(_address_keys(fields[0]))
             return None if fields is None else [mail_key(one.address) for one in addresses(fields) if one.address]
         values = self.folded(field)
         if values is None or field != "list-id":
@@ -134,6 +140,22 @@ class MailView:
     def age_s(self) -> float:
         """Return the seconds since INTERNALDATE; naive times are UTC."""
         return (_aware(self.now) - _aware(self.email.internaldate)).total_seconds()
+
+
+@lru_cache(maxsize=KEPT)
+def _address_keys(value: str) -> tuple[str, ...]:
+    return tuple(mail_key(one.address) for one in addresses((value,)) if one.address)
+
+
+def _domains_in(key: str, at: bool) -> tuple[str, ...]:
+    if len(key) > MAX_KEPT_CHARS:
+        return tuple(domains_in(key, after_at=at))
+    return _kept_domains(key, at)
+
+
+@lru_cache(maxsize=KEPT)
+def _kept_domains(key: str, at: bool) -> tuple[str, ...]:
+    return tuple(domains_in(key, after_at=at))
 
 
 def tag_of(key: str) -> str:
