@@ -201,6 +201,7 @@ class Accounts:
             transaction.run("take_all_time")
             if not transaction.one("delete_account", name=name):
                 raise NotFound("there is no such account")
+        self._database.give_space_back()
 
     def _set(self, query: str, account_id: int, **values: Any) -> None:
         with self._database.transaction() as transaction:

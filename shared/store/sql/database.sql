@@ -6,6 +6,10 @@ SET LOCAL synchronous_commit = off;
 -- Let the statements of this transaction run as long as they need.
 SET LOCAL statement_timeout = 0;
 
+-- vacuum --
+-- Give deleted rows' space back and count what is left; tables that another session vacuums are its business.
+VACUUM (ANALYZE, SKIP_LOCKED) emails, email_events, actions;
+
 -- lock_migrations --
 -- Wait until no other process migrates; PostgreSQL releases the lock with the connection.
 SELECT pg_advisory_lock(hashtext('email-agent migrations'));

@@ -34,3 +34,14 @@ def test_a_claim_reaches_each_mail_by_its_id(store: PostgresStore, database_url:
     updated = re.search(r"Update on emails (\w+).*?Index Scan using (\w+) on emails \1", plan, re.DOTALL)
 
     assert updated is not None and updated[2] == "emails_pkey"
+
+
+def test_a_deleted_account_leaves_no_space_behind(store: PostgresStore, database_url: str) -> None:
+    """What was deleted is off the disk, and the planner does not take the table for an empty one later."""
+    account = make_account(store)
+    add_mails(store, account, range(1, 300))
+    store.accounts.delete(account.name)
+    with psycopg.connect(database_url) as connection:
+        size = connection.execute("SELECT pg_relation_size('emails')").fetchone()
+
+    assert (0,) == size
