@@ -3,12 +3,10 @@
 A director calls; functions do not call.
 """
 
-import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -26,8 +24,6 @@ SAID_ANEW = ("capped", "missing_mailboxes", "partly_read", "copies_left")
 """Counts that each call says of the same things: they do not add up."""
 MAX_CALLS = 10_000
 """A bound for a server that has more for ever."""
-FIRST_LOOK_S, NEXT_LOOK_S, LONGEST_LOOK_S = 0.15, 0.03, 2.0
-"""When to look, while a fetch goes on, whether there is something to classify; a look in vain doubles the wait."""
 ASKED_FOR_S = 600.0
 """How long a sync asks the language model: a slow one has work for hours, with which the next sync goes on."""
 
@@ -158,31 +154,7 @@ class Sync:
         )
 
     def _fetch(self, left: int | None, *, final: bool) -> Answer:
-        """Fetch, and let the rules have meanwhile what is stored already."""
-        is_over = threading.Event()
-        answers: list[Answer] = []
-        looking = threading.Thread(target=self._classify_until, args=(is_over, answers), daemon=True)
-        looking.start()
-        try:
-            fetched = self._call(FETCH, replace(self.batch, limit=left, final=final, confirm=None))
-        finally:
-            is_over.set()
-            if self.stop():
-                looking.join()  # once this run was given up, no call of it may follow
-        looking.join()
-        for answer in answers:
-            self._note(RULES, answer)
-        if fetched.outcome == "done" and any(answer.count("claimed") for answer in answers):
-            return fetched.model_copy(update={"outcome": None})  # its last call is still to say what was decided
-        return fetched
-
-    def _classify_until(self, is_over: threading.Event, answers: list[Answer]) -> None:
-        """Classify what comes in until the fetch is over; an error will come again when that is done in earnest."""
-        wait_s = FIRST_LOOK_S
-        with suppress(EmailAgentError, Stopped):
-            while not (is_over.wait(wait_s) or self.stop()):
-                answers.append(self.functions.call(RULES, self._to_classify))
-                wait_s = NEXT_LOOK_S if answers[-1].count("claimed") else min(2 * wait_s, LONGEST_LOOK_S)
+        return self._call(FETCH, replace(self.batch, limit=left, final=final, confirm=None))
 
     def _classify(self, fetched: Answer) -> int:
         """Decide all that is fetched; return how many mails wait for parts that their decision hangs on."""

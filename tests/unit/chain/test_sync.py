@@ -1,6 +1,5 @@
 """The order of the calls of one sync."""
 
-import threading
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 
 from shared.batch import Batch
 from shared.chain.answers import Answer
-from shared.chain.sync import Stopped, Sync
+from shared.chain.sync import Sync
 from shared.errors import DatabaseDown
 
 RUN = uuid.UUID(int=1)
@@ -191,59 +190,6 @@ def test_a_failed_sync_says_what_it_did_until_then() -> None:
     )
 
 
-@dataclass
-class SlowFetch(FakeFunctions):
-    """Whose first fetch goes on until the rules were called beside it."""
-
-    rules_called: threading.Event = field(default_factory=threading.Event)
-
-    def call(self, function: str, batch: Batch) -> Answer:
-        if function == "classify-rules":
-            self.rules_called.set()
-        is_first = not self.calls
-        answer = super().call(function, batch)
-        if is_first:
-            assert self.rules_called.wait(30), "nobody called the rules"
-        return answer
-
-
-def test_rules_have_what_is_stored_while_a_fetch_goes_on() -> None:
-    """What was classified beside the fetch is counted, and not classified again after it."""
-    functions = SlowFetch(
-        fetch=[{"counts": {"fetched": 2, "to_classify": 0, "to_apply": 2}}],
-        rules=[{"counts": {"claimed": 2, "classified": 2}}, {}],
-    )
-    work = sync(functions)
-
-    work.run()
-
-    assert ["fetch-batch", "classify-rules"] == functions.order[:2]
-    assert ("apply-actions", 2) == (functions.order[-1], work.totals["classified"])
-
-
-def test_run_closed_by_the_fetch_still_tells_what_was_decided_beside_it() -> None:
-    """The fetch finds nothing left to do and closes the run; the summary comes from one more call."""
-    functions = SlowFetch(
-        fetch=[{"outcome": "done", "counts": {"fetched": 2}}],
-        rules=[{"counts": {"claimed": 2, "classified": 2}}, {}],
-        apply=[{"outcome": "done", "decided_by": {"rule:bills": 2}}],
-    )
-
-    summary = sync(functions).run()
-
-    assert "apply-actions" == functions.order[-1]
-    assert {"rule:bills": 2} == summary.decided_by
-
-
-def test_an_error_of_the_rules_beside_a_fetch_comes_again_after_it() -> None:
-    """It ends no fetch; the rules are called once more when the fetch is done, and may then say it."""
-    functions = SlowFetch(fetch=[NEWS], rules=[None, {}])  # type: ignore[list-item]
-
-    sync(functions).run()
-
-    assert ["fetch-batch", "classify-rules", "classify-rules", "apply-actions"] == functions.order
-
-
 def test_parts_are_fetched_before_mail_is_filed() -> None:
     """What decisions hang on is fetched and decided, as often as that leads to new wishes; then comes filing."""
     wanted = [{"counts": {"wanted": 2}}, {"counts": {"wanted": 1}}, {"counts": {"wanted": 0}}]
@@ -294,27 +240,3 @@ def test_a_sync_stops_between_two_calls() -> None:
     assert (["fetch-batch", "classify-rules"], "stopped") == (functions.order, summary.outcome)
     assert (2, None) == (summary.counts["fetched"], summary.error)
     assert not any(functions.finals[1:])
-
-
-def test_no_call_follows_one_that_was_stopped() -> None:
-    """Where the wait for a busy function is cut short, the rules that worked beside it are waited for."""
-    inside, answered = threading.Event(), threading.Event()
-    is_stopping = False
-
-    class Busy(FakeFunctions):
-        def call(self, function: str, batch: Batch) -> Answer:
-            nonlocal is_stopping
-            if function == "classify-rules":
-                inside.set()
-                answered.wait(1)
-                return super().call(function, batch)
-            inside.wait()
-            is_stopping = True
-            threading.Timer(0.05, answered.set).start()
-            raise Stopped
-
-    functions = Busy(fetch=[NEWS])
-    work = sync(functions)
-    work.stop = lambda: is_stopping
-
-    assert ("stopped", ["classify-rules"]) == (work.run().outcome, functions.order)
