@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+# the demo's last line is for scripts, also under another make
+MAKEFLAGS += --no-print-directory
 
 .PHONY: help venv demo test test-debian test-openfaas lint bench eval golden picture lock clean
 
