@@ -144,6 +144,8 @@ class _Slice:
     def _decide(self, email: StoredEmail, ends: float) -> EmailAgentError | None:
         number, judge, rule_set = self._judge()
         known = judge.known(email)
+        if known.wanted and self.store.uncertain.wish({email.id: known}, self.lease):
+            return None  # a rule that is newer than the mail's wishes hangs on more of it: it goes first
         if known.status is Status.UNCERTAIN:
             began = clock()
             try:

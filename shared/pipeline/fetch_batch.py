@@ -3,11 +3,12 @@
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 
 from shared.batch import Batch
 from shared.clock import now
-from shared.errors import NotFound
+from shared.errors import BadAnswer, NotFound
 from shared.mail.fetched import new_email
 from shared.pipeline.fetch_parts import fetch_parts
 from shared.pipeline.fetch_ranges import Chunk, Span, begin, chunks, is_read, is_sparse, unread
@@ -109,8 +110,7 @@ class Reader:
         if checkpoint.uidvalidity not in (None, status.uidvalidity):
             checkpoint = self.at.store.emails.forget_uidvalidity(checkpoint, status.uidvalidity)
         self.stored = checkpoint
-        was_read = checkpoint.uid_low == 1
-        if checkpoint.uidvalidity is None and self.windows_days:
+        if checkpoint.uidvalidity is None and checkpoint.window_since is None and self.windows_days:
             checkpoint = self.at.store.emails.widen_window(checkpoint, self.windows_days)
         checkpoint, floor = self._look_down(begin(checkpoint, status))
         left = limit
@@ -121,8 +121,6 @@ class Reader:
                 break
             asked, checkpoint = self._read_span(checkpoint, span, status, left)
             left -= asked
-        if checkpoint.uid_low == 1 and not was_read:
-            self.counts["vanished"] += self.at.store.emails.end_remap(checkpoint)
         self.counts["asked"] += limit - left
         self._end_window(checkpoint, floor)
         return not is_read(checkpoint, status, floor)
@@ -137,8 +135,9 @@ class Reader:
         low = checkpoint.uid_low or 1
         while self.windows_days and checkpoint.window_since is not None and low > 1:
             day = (checkpoint.window_since - A_DAY).date()  # SEARCH knows the days of the server's time zone only
-            if floor := self.at.session.first_since(low - 1, day):
-                return checkpoint, floor
+            with suppress(BadAnswer):  # a server that cannot search by date has no windows: all is read
+                if floor := self.at.session.first_since(low - 1, day):
+                    return checkpoint, floor
             checkpoint = self.at.store.emails.widen_window(checkpoint, self.windows_days)
         return checkpoint, 1
 

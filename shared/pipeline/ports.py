@@ -168,7 +168,8 @@ class Emails(Protocol):
         """Store one chunk together with the checkpoint that says so; replays add nothing.
 
         Counts: `fetched` (new rows), `returned` (mails that were filed and came back: kept, by person, a correction),
-        `remapped` (known mails under a new UIDVALIDITY, one-to-one by identity_hash), `known`. StaleClaim unless the
+        `remapped` (known mails under a new UIDVALIDITY, one-to-one by identity_hash), `known`; where the mailbox is now
+        read to its end also `vanished` (mails that were pending under an older UIDVALIDITY). StaleClaim unless the
         mailbox is read as far as `was` says.
         """
 
@@ -177,9 +178,6 @@ class Emails(Protocol):
 
     def widen_window(self, checkpoint: Checkpoint, windows_days: Sequence[int]) -> Checkpoint:
         """Open the next of these windows, the first for a mailbox that has none; after the last all mail is read."""
-
-    def end_remap(self, checkpoint: Checkpoint) -> int:
-        """Once a mailbox is read to its end: what was pending under an older UIDVALIDITY has vanished."""
 
     def classify(
         self,
@@ -248,8 +246,11 @@ class Uncertain(Protocol):
     def look(self, account_id: int, limit: int) -> Sequence[StoredEmail]:
         """Mail that can be asked about now, newest first; it is not claimed."""
 
-    def wish(self, decisions: Mapping[int, Decision]) -> int:
-        """Note the parts that these mails wait for from now on, each part once; return how many mails wait."""
+    def wish(self, decisions: Mapping[int, Decision], lease: Lease | None = None) -> int:
+        """Note the parts that these mails wait for from now on, each part once; return how many mails wait.
+
+        Of mails claimed under a lease, or of nobody's: a claim ends where its mail waits, the others stay as they are.
+        """
 
     def claim(self, email_id: int, lease: Lease) -> StoredEmail | None:
         """Claim a mail until the end of the lease and count an attempt; None: it is decided by now, or another's."""

@@ -67,11 +67,15 @@ class Emails:
 
         Counts `fetched` (new rows), `returned` (filed mail that came back), `remapped` and `known`. StaleClaim unless
         the mailbox is read as far as `was` says: a crash may have forgotten the chunk before, which nobody would read
-        again once the checkpoint is past it.
+        again once the checkpoint is past it. The chunk that reads a mailbox to its end counts `vanished` too: what was
+        pending under an older UIDVALIDITY. No later call would look, since nothing is left to read.
         """
         with self._database.transaction(relaxed=True) as transaction:
             _save(transaction, checkpoint, was)
-            return add_mails(transaction, account_id, mails, checkpoint, run)
+            done = add_mails(transaction, account_id, mails, checkpoint, run)
+            if was is None or was.uid_low == 1 or checkpoint.uid_low != 1:
+                return done
+            return {**done, "vanished": _end_remap(transaction, checkpoint)}
 
     def forget_uidvalidity(self, checkpoint: Checkpoint, uidvalidity: int) -> Checkpoint:
         """Start reading a mailbox anew under another UIDVALIDITY."""
@@ -87,13 +91,6 @@ class Emails:
         if row is None:
             raise NotFound("there is no such mailbox")
         return replace(checkpoint, window_since=row["window_since"])
-
-    def end_remap(self, checkpoint: Checkpoint) -> int:
-        """Once a mailbox is read to its end: what was pending under an older UIDVALIDITY has vanished."""
-        with self._database.transaction() as transaction:
-            return int(
-                transaction.value("end_remap", mailbox_id=checkpoint.mailbox_id, uidvalidity=checkpoint.uidvalidity)
-            )
 
     def classify(
         self,
@@ -151,6 +148,11 @@ class Emails:
         """Return all that is known of a mail, by id or Message-ID (of twins the one that came last)."""
         with self._database.transaction() as transaction:
             return read_history(transaction, mail)
+
+
+def _end_remap(transaction: Transaction, checkpoint: Checkpoint) -> int:
+    gone = transaction.value("end_remap", mailbox_id=checkpoint.mailbox_id, uidvalidity=checkpoint.uidvalidity)
+    return int(gone)
 
 
 def _save(transaction: Transaction, checkpoint: Checkpoint, was: Checkpoint | None = None) -> None:

@@ -35,10 +35,13 @@ class Uncertain:
             rows = transaction.all("look_uncertain", account_id=account_id, limit=limit)
         return [stored_email(row) for row in rows]
 
-    def wish(self, decisions: Mapping[int, Decision]) -> int:
-        """Note the parts that undecided mails wait for from now on, each part once; return how many mails wait."""
+    def wish(self, decisions: Mapping[int, Decision], lease: Lease | None = None) -> int:
+        """Note the parts that undecided mails wait for from now on, each part once; return how many mails wait.
+
+        Of mails claimed under a lease, or of nobody's: a claim ends where its mail waits, the others stay as they are.
+        """
         with self._database.transaction(relaxed=True) as transaction:
-            return len(note_wishes(transaction, decisions, None))
+            return len(note_wishes(transaction, decisions, lease.token if lease else None))
 
     def claim(self, email_id: int, lease: Lease) -> StoredEmail | None:
         """Claim a mail until the end of the lease and count an attempt; None: it is gone from here, or another's."""

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from shared.errors import LeaseHeld
 from shared.records import Mode
 from shared.status import Filing
+from shared.store.schedule import Post
+from shared.timetable import Ending
 from tests.faults.proxy import WireProxy
 from tests.fixtures.agent import Agent
 from tests.fixtures.mailserver import DovecotPost
@@ -148,6 +151,38 @@ def test_a_pause_in_an_undo(post: DovecotPost, real_agent: Callable[..., Agent])
     interrupted(agent, agent.store.accounts.pause).undo(run)
 
     assert {"INBOX": 7} == sizes(post)
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("point", ["before-send", "before-tagged"])
+def test_a_run_that_was_given_up_keeps_others_out_while_it_sends(
+    post: DovecotPost, proxy: WireProxy, real_agent: Callable[..., Agent], point: Any
+) -> None:
+    """A trigger that ends gives the sync's lease back while its function goes on: the mailbox's own lease holds."""
+    deliver(post, 3, 4)
+    agent = real_agent(post.user, RULES, proxy=proxy)
+    batch = agent.batch()
+    agent.fetch(batch)
+    agent.classify(batch)
+    met = []
+
+    def give_up_and_begin_anew() -> None:
+        ledger = agent.store.schedule.ledger(Post(holder="a trigger", lease_s=30, interval_s=600))
+        ledger.end(agent.account, batch.run, Ending.STOPPED)
+        other = agent.batch()
+        for call in (agent.fetch, agent.apply):
+            try:
+                call(other)
+            except LeaseHeld:
+                met.append(call.__name__)
+        ledger.end(agent.account, other.run, Ending.SPARED)
+
+    proxy.on("UID STORE", when=point, do=give_up_and_begin_anew)
+    agent.apply(replace(batch, final=True))
+
+    assert ["fetch", "apply"] == met
+    assert {"News": 3, "Bills": 4} == sizes(post)
+    assert {1} == set(proxy.moved_uids().values())
 
 
 def test_the_cap_counts_mails_moved_or_flagged(post: DovecotPost, real_agent: Callable[..., Agent]) -> None:

@@ -2,11 +2,13 @@
 
 import datetime as dt
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
-from shared.errors import NotFound
+from shared.errors import BadAnswer, MailServerDown, NotFound
+from tests.faults.proxy import WireProxy
 from tests.fixtures.agent import LIMITS, Agent
 from tests.fixtures.dovecot import DovecotUser
 from tests.fixtures.messages import mail
@@ -112,6 +114,43 @@ def test_an_empty_window_is_passed(dovecot: DovecotUser, real_agent: Callable[..
         agent.tick()
 
     assert [1, 1] == fetched
+
+
+@pytest.mark.parametrize("answer", [b"NO [CANNOT] no search by date", b"NO [BADCHARSET (UTF-8)] no", b"BAD what?"])
+def test_where_no_date_can_be_searched_for_all_is_read(
+    dovecot: DovecotUser, proxy: WireProxy, real_agent: Callable[..., Agent], answer: bytes
+) -> None:
+    """A server that refuses SEARCH SINCE, for ever, hides no mail, old or new: windows only say what is read first."""
+    deliver(dovecot, IN_ORDER)
+    agent = real_agent(dovecot, RULES, limits=WINDOWS, proxy=proxy)
+    agent.fetch(agent.batch(final=True))
+    agent.tick()
+    proxy.on("UID SEARCH", when="before-send", do=answer, nth=0)
+    deliver(dovecot, {7: 0})
+
+    for _ in range(4):  # BAD ends the connection each time
+        with suppress(BadAnswer, MailServerDown):
+            agent.fetch(agent.batch(final=True))
+        agent.tick()
+
+    assert {*IN_ORDER, 7} == known(agent)
+
+
+def test_a_call_that_fails_opens_no_window(
+    dovecot: DovecotUser, proxy: WireProxy, real_agent: Callable[..., Agent]
+) -> None:
+    """The first window is read first, however often its first call had to be repeated."""
+    deliver(dovecot, IN_ORDER)
+    agent = real_agent(dovecot, RULES, limits=WINDOWS, proxy=proxy)
+    for _ in range(2):
+        proxy.on("UID SEARCH", when="before-send", do="cut")
+        with pytest.raises(MailServerDown):
+            agent.fetch(agent.batch(final=True))
+        agent.tick()
+
+    agent.fetch(agent.batch(final=True))
+
+    assert {5, 6} == known(agent)
 
 
 def test_switched_off_all_is_read_at_once(dovecot: DovecotUser, real_agent: Callable[..., Agent]) -> None:

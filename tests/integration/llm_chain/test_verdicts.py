@@ -145,6 +145,23 @@ def test_rules_that_change_during_a_slice_hold_for_the_next_mail(asker_for: Aske
     assert (["new"], "rule:old") == (asker.model.subjects, asker.mail("old").decided_by)
 
 
+def test_a_newer_rule_that_hangs_on_what_was_not_fetched_waits_for_it(asker_for: AskerFor) -> None:
+    """The model does not take what may be the rule's mail: it waits for its attachments, then the rule decides."""
+    server = mailbox()
+    deliver(server, "old", "new")
+    asker = asker_for(server)
+    asker.read_with_text()
+    rule = "{name: bare, when: {subject: old, not: {attachment: {name: {ends-with: .pdf}}}}, category: bills}"
+    newer = CATEGORIES + f"rules: [{rule}]\n"
+    asker.model.meanwhile = lambda: asker.agent.store.rule_sets.push(newer, "newer")
+    asker.ask()
+    asker.model.meanwhile = lambda: None
+
+    assert (["new"], Status.UNCERTAIN) == (asker.model.subjects, asker.mail("old").status)
+    asker.sync()
+    assert (False, "rule:bare") == ("old" in asker.model.subjects, asker.mail("old").decided_by)
+
+
 @pytest.mark.parametrize("moves", [True, False])
 def test_mail_that_its_owner_moved_back_is_not_moved_again(moves: bool, asker_for: AskerFor) -> None:
     """A verdict on mail that was given back files it, unless its owner was faster: then it stays where it was put."""

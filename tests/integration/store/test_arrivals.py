@@ -210,11 +210,10 @@ def test_a_renumbered_mailbox_is_remapped(store: PostgresStore) -> None:
     classify_all(store, account, MOVE)
     anew = store.emails.forget_uidvalidity(store.emails.checkpoint(account.id, "INBOX"), 8)
     again = [make_mail(21, same_as=1), make_mail(22, same_as=2), make_mail(23, same_as=2)]
-    counts = store.emails.add(account.id, again, replace(anew, uid_low=1, uid_high=23))
+    counts = store.emails.add(account.id, again, replace(anew, uid_low=1, uid_high=23), was=anew)
     history = store.emails.get("<1@example>")
-    vanished = store.emails.end_remap(store.emails.checkpoint(account.id, "INBOX"))
 
-    assert (counts, vanished) == (NOTHING | {"remapped": 1, "fetched": 2}, 2)
+    assert counts == NOTHING | {"remapped": 1, "fetched": 2, "vanished": 2}
     assert (history.ref, history.filing, history.events[-1].what) == (
         EmailRef(mailbox="INBOX", uidvalidity=8, uid=21),
         Filing.PENDING,
@@ -222,17 +221,32 @@ def test_a_renumbered_mailbox_is_remapped(store: PostgresStore) -> None:
     )
 
 
+def test_mail_that_was_pending_vanishes_with_the_last_chunk(store: PostgresStore) -> None:
+    """What a renumbered mailbox no longer has is known to be gone with the checkpoint, and not by a step after it."""
+    account = make_account(store)
+    add_mails(store, account, range(1, 4))
+    classify_all(store, account, MOVE)
+    anew = store.emails.forget_uidvalidity(store.emails.checkpoint(account.id, "INBOX"), 8)
+    half = replace(anew, uid_low=22, uid_high=22)
+    first = store.emails.add(account.id, [make_mail(22, same_as=2)], half, was=anew)
+    waits = store.emails.get("<1@example>").filing
+    last = store.emails.add(account.id, [], replace(half, uid_low=1), was=half)
+
+    assert (NOTHING | {"remapped": 1}, Filing.PENDING) == (first, waits)
+    assert (NOTHING | {"vanished": 2}, 1) == (last, store.emails.waiting(account.id)["to_apply"])
+
+
 def test_mail_gone_before_it_was_classified_never_waits(store: PostgresStore) -> None:
     """Mail that a renumbered mailbox, read to its end, no longer has is kept when it is classified at last."""
     account = make_account(store)
     add_mails(store, account, range(1, 4))
     anew = store.emails.forget_uidvalidity(store.emails.checkpoint(account.id, "INBOX"), 8)
-    counts = store.emails.add(account.id, [make_mail(21, same_as=1)], replace(anew, uid_low=1, uid_high=21))
-    store.emails.end_remap(store.emails.checkpoint(account.id, "INBOX"))
+    read = replace(anew, uid_low=1, uid_high=21)
+    counts = store.emails.add(account.id, [make_mail(21, same_as=1)], read, was=anew)
     classify_all(store, account, MOVE)
     gone = store.emails.get("<2@example>")
 
-    assert (counts, store.emails.waiting(account.id)["to_apply"]) == (NOTHING | {"remapped": 1}, 1)
+    assert (counts, store.emails.waiting(account.id)["to_apply"]) == (NOTHING | {"remapped": 1, "vanished": 0}, 1)
     assert (gone.filing, gone.events[-1].why) == (Filing.KEPT, "gone when the mailbox was renumbered")
 
 
@@ -286,7 +300,8 @@ def test_held_mail_vanishes_by_its_edges(store: PostgresStore) -> None:
     add_mails(store, account, range(1, 2))
     classify_all(store, account, MOVE)
     store.actions.hold_pending(account.id, "INBOX", RUN)
-    store.emails.end_remap(store.emails.forget_uidvalidity(store.emails.checkpoint(account.id, "INBOX"), 8))
+    anew = store.emails.forget_uidvalidity(store.emails.checkpoint(account.id, "INBOX"), 8)
+    store.emails.add(account.id, [], replace(anew, uid_low=1, uid_high=0), was=anew)
 
     edges = [(event.was, event.became) for event in store.emails.get("<1@example>").events[-2:]]
     assert edges == [("held", "pending"), ("pending", "vanished")]

@@ -2,6 +2,7 @@
 
 import itertools
 import uuid
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -138,7 +139,8 @@ def live_through_everything(store: PostgresStore, account_id: int) -> None:
     store.accounts.set_mode(account_id, Mode.APPLY, approve="new")
     add_mails(store, account, range(61, 66))
     classify_all(store, account, MOVE)
-    store.emails.end_remap(store.emails.forget_uidvalidity(store.emails.checkpoint(account_id, "INBOX"), 8))
+    anew = store.emails.forget_uidvalidity(store.emails.checkpoint(account_id, "INBOX"), 8)
+    store.emails.add(account_id, [], replace(anew, uid_low=1, uid_high=0), was=anew)
 
 
 def decide_anew(store: PostgresStore, account: Account) -> None:
