@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from shared.errors import BadAnswer, InvalidSettings, LoginRefused, MailServerDown, StaleClaim
 from shared.imap.answers import capabilities
-from shared.imap.faults import network_faults, printable, slow_down
+from shared.imap.faults import network_faults, slow_down
 from shared.imap.names import quote
 from shared.imap.wire import CONDITION, Answer, Part, Wire
 from shared.records import Account, Tls
@@ -127,6 +127,7 @@ def _login(wire: Wire, account: Account, password: str, offered: frozenset[str])
     if "\x00" in password + account.username:
         raise LoginRefused("user name or password hold a NUL, which no mail server accepts")
     plain_ascii = PRINTABLE_ASCII.fullmatch(password) and PRINTABLE_ASCII.fullmatch(account.username)
+    wire.secrets = _forms(account.username, password)
     if "AUTH=PLAIN" in offered and ("LOGINDISABLED" in offered or not plain_ascii):
         answer = _authenticate_plain(wire, account.username, password, offered)
     elif "LOGINDISABLED" in offered:
@@ -135,8 +136,16 @@ def _login(wire: Wire, account: Account, password: str, offered: frozenset[str])
         wire.literal_plus = "LITERAL+" in offered
         answer = _send_login(wire, account.username, password)
     if answer.state != b"OK":
-        wire.fail(_login_refusal(wire, account, password, answer))
+        wire.fail(_login_refusal(wire, account, answer))
+    wire.secrets = ()
     return _told(answer)
+
+
+def _forms(username: str, password: str) -> tuple[bytes, ...]:
+    """Return a password as it goes over the wire, in lower case: in clear, quoted, and as SASL PLAIN has it."""
+    plain = password.encode()
+    quoted = plain.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    return tuple(form.lower() for form in (plain, quoted, _sasl_plain(username, password)) if form)
 
 
 def _send_login(wire: Wire, username: str, password: str) -> Answer:
@@ -146,7 +155,7 @@ def _send_login(wire: Wire, username: str, password: str) -> Answer:
 
 
 def _authenticate_plain(wire: Wire, username: str, password: str, offered: frozenset[str]) -> Answer:
-    secret = base64.b64encode(f"\0{username}\0{password}".encode())
+    secret = _sasl_plain(username, password)
     if "SASL-IR" in offered:  # RFC 4959
         tags = wire.send((b"AUTHENTICATE", b"PLAIN", secret))
         return _answer_to(wire, tags[0])
@@ -159,6 +168,10 @@ def _authenticate_plain(wire: Wire, username: str, password: str, offered: froze
     return _answer_to(wire, tags[0])
 
 
+def _sasl_plain(username: str, password: str) -> bytes:
+    return base64.b64encode(f"\0{username}\0{password}".encode())
+
+
 def _answer_to(wire: Wire, tag: bytes) -> Answer:
     answer = wire.answer()
     while answer.tag != tag:
@@ -166,13 +179,12 @@ def _answer_to(wire: Wire, tag: bytes) -> Answer:
     return answer
 
 
-def _login_refusal(wire: Wire, account: Account, password: str, answer: Answer) -> LoginRefused | MailServerDown:
-    said = "" if password and password in answer.text else answer.text
-    code = printable(answer.code.split(b" ")[0]).upper()
-    slow = None if code == "AUTHENTICATIONFAILED" else slow_down(answer.code, said)
+def _login_refusal(wire: Wire, account: Account, answer: Answer) -> LoginRefused | MailServerDown:
+    code = wire.said(answer.code).partition(" ")[0].upper()
+    slow = None if code == "AUTHENTICATIONFAILED" else slow_down(answer.code, answer.text)
     if slow is not None:
         return slow
-    reason = said or code or "no reason given"
+    reason = answer.text or code or "no reason given"
     return LoginRefused(
         f"{wire.where} refuses the login of account {account.name!r}: {reason}",
         hint="check user name and password; many providers want an app password here",

@@ -73,7 +73,7 @@ class Wire:
     """A socket, its buffer, and the commands whose answers are still to come.
 
     `data[at:]` is what was received and not read yet; the FETCH reader looks at it directly. `cut_off`: the server
-    ended the session because a FETCH failed.
+    ended the session because a FETCH failed. `secrets`, in lower case: what no error may repeat.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class Wire:
         self.pending: set[bytes] = set()
         self.literal_plus = False
         self.cut_off = False
+        self.secrets: tuple[bytes, ...] = ()
         self._socket: socket.socket | None = connection
         self._timeout_s = timeout_s
         self._clock = clock
@@ -228,10 +229,14 @@ class Wire:
         response = self._early.popleft() if self._early else self._read(keep)
         if response.line[:5].upper() == b"* BYE":
             bye = CONDITION.fullmatch(response.line)
-            code, text = (bye[3] or b"", printable(bye[4])) if bye else (b"", "")
+            code, text = (bye[3] or b"", self.said(bye[4])) if bye else (b"", "")
             self.cut_off = CUT_OFF.search(text) is not None
             self.fail(slow_down(code, text) or MailServerDown(f"{self.where} ended the session: {text}"))
         return response
+
+    def said(self, words: bytes) -> str:
+        """Return a server's words, but nothing of what repeats a secret: it would end up in a log."""
+        return "" if any(secret in words.lower() for secret in self.secrets) else printable(words)
 
     def _read(self, keep: int) -> Response:
         line = self._line(MAX_LINE_BYTES)
@@ -267,7 +272,7 @@ class Wire:
         if match is None or match[1] not in self.pending:
             self.fail(BadAnswer(f"{self.where} sent an answer that is no IMAP"))
         self.pending.discard(match[1])
-        state, code, text = match[2].upper(), match[3] or b"", printable(match[4])
+        state, code, text = match[2].upper(), match[3] or b"", self.said(match[4])
         if state == b"BAD" and bad_is_no:
             state = b"NO"
         if state not in (b"OK", b"NO"):
