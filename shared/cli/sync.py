@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -77,8 +77,9 @@ def undo(run: uuid.UUID | None, *, as_json: bool) -> int:
     """Take back what RUN (a run's id, or `last`) did; what a person has touched since is left alone."""
     functions = functions_client()
     account, undone = _run_and_account(run)
-    with saying_who_is_waited_for(account), progress(f"undo {undone}") as report:
-        summary = Sync(functions=functions, batch=Batch(account=account), on_progress=report).undo(undone)
+    batch = Batch(account=account)
+    with saying_who_is_waited_for(account), letting_go(batch.run), progress(f"undo {undone}") as report:
+        summary = Sync(functions=functions, batch=batch, on_progress=report).undo(undone)
     if as_json:
         print_json(summary.as_json() | {"undo": str(undone)})
     else:
@@ -114,7 +115,11 @@ def sync_each(
         try:
             if isinstance(failure, OF_ALL):
                 raise failure
-            with saying_who_is_waited_for(batch.account), progress(batch.account) as work.on_progress:
+            with (
+                saying_who_is_waited_for(batch.account),
+                letting_go(batch.run),
+                progress(batch.account) as work.on_progress,
+            ):
                 summary = work.run()
         except EmailAgentError as error:
             if len(batches) == 1:
@@ -135,7 +140,18 @@ def saying_who_is_waited_for(account: str) -> Iterator[None]:
         settings = Settings.from_environment()
         longest_s = settings.work.claim_timeout_s + settings.imap.timeout_s
         who = f"another sync or undo of {account!r} is at work"
-        error.hint = f"{who}; one that was interrupted lets go by itself after at most {longest_s:.0f} s"
+        error.hint = f"{who}; one that was killed lets go by itself after at most {longest_s:.0f} s"
+        raise
+
+
+@contextmanager
+def letting_go(run: uuid.UUID) -> Iterator[None]:
+    """Let another run go first when this one is interrupted; a call in flight ends by itself, under its own lease."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        with suppress(EmailAgentError, KeyboardInterrupt), in_process() as root:  # else the lease ends by itself
+            root.store.runs.step_aside(run)
         raise
 
 

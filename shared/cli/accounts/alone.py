@@ -22,7 +22,7 @@ def without_syncs(root: Wiring, account: Account, *, nor_visits: bool = False) -
         except LeaseHeld as error:
             longest_s = root.settings.work.claim_timeout_s + root.settings.imap.timeout_s
             error.hint = (
-                f"a sync or undo of {account.name!r} is at work; one that was interrupted lets go by itself after at"
+                f"a sync or undo of {account.name!r} is at work; one that was killed lets go by itself after at"
                 f" most {longest_s:.0f} s"
             )
             raise

@@ -81,7 +81,11 @@ class Scene:
 
     def start(self, *words: str) -> "subprocess.Popen[bytes]":
         """Start a trigger."""
-        command = [sys.executable, "-m", "shared.cli", "trigger", "--tick", str(self.tick_s), *words]
+        return self.start_command("trigger", "--tick", str(self.tick_s), *words)
+
+    def start_command(self, *words: str) -> "subprocess.Popen[bytes]":
+        """Start a command of the command line."""
+        command = [sys.executable, "-m", "shared.cli", *words]
         ours = {
             "DATABASE_URL": self.stack.url,
             "SECRETS_DIR": str(self.stack.secrets),

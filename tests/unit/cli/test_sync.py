@@ -102,7 +102,7 @@ def test_exit_code_is_that_of_the_worst(outcomes: list[str | EmailAgentError], e
 
 
 def test_a_held_lease_says_whose_end_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who finds an account busy learns which one, and when an interrupted sync lets go at the latest."""
+    """Who finds an account busy learns which one, and when a killed sync lets go at the latest."""
     monkeypatch.setenv("CLAIM_TIMEOUT_S", "200")
     monkeypatch.setenv("IMAP_TIMEOUT", "30")
 
