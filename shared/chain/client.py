@@ -1,6 +1,7 @@
 """Calls one function over HTTP: signs, waits where waiting helps, gives up at a deadline."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ LONGEST_WAIT_S = 15.0
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_DETAIL_CHARACTERS = 500
 NOT_FOUND = 404
+NAME_AND_PASSWORD = re.compile(r"//[^/?#]*@")
 REQUEST_KEYS = ("account", "run", "mailbox", "limit", "final", "dry_run", "undo", "confirm")
 
 
@@ -53,6 +55,13 @@ class Patience:
         return self.mail_server_s if isinstance(failure, MailServerDown) else self.total_s
 
 
+def direct_session() -> requests.Session:
+    """Return a session that asks the gateway itself: a proxy of the environment is for the world outside."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionsClient:
     """The functions behind one gateway."""
@@ -61,7 +70,7 @@ class FunctionsClient:
     key: bytes = field(repr=False)
     answer_timeout_s: float = 210.0
     patience: Patience = field(default_factory=Patience)
-    session: requests.Session = field(default_factory=requests.Session)
+    session: requests.Session = field(default_factory=direct_session)
     now: Callable[[], float] = time.time
 
     def call(self, function: str, batch: Batch) -> Answer:
@@ -107,18 +116,23 @@ def check_gateway(gateway_url: str) -> None:
     """Raise GatewayDown unless a gateway answers at its address that knows our functions."""
     url = f"{gateway_url.rstrip('/')}/function/fetch-batch/_/health"
     try:
-        with requests.get(url, timeout=CONNECT_TIMEOUT_S, stream=True) as answer:
+        with direct_session() as session, session.get(url, timeout=CONNECT_TIMEOUT_S, stream=True) as answer:
             status = answer.status_code
     except requests.RequestException as error:
         raise gateway_down(gateway_url) from error
     if status == NOT_FOUND:
         hint = "deploy the functions, or start them with scripts/agent up; AGENT_GATEWAY_URL says where they are"
-        raise GatewayDown(f"what answers at {gateway_url} does not know our functions", hint=hint)
+        raise GatewayDown(f"what answers at {shown(gateway_url)} does not know our functions", hint=hint)
+
+
+def shown(url: str) -> str:
+    """Return an address without the name and the password that may stand in it."""
+    return NAME_AND_PASSWORD.sub("//", url, count=1)
 
 
 def gateway_down(gateway_url: str) -> GatewayDown:
     """Return the error that says what to start."""
-    return GatewayDown(f"no gateway answers at {gateway_url}", hint="start it with: scripts/agent up")
+    return GatewayDown(f"no gateway answers at {shown(gateway_url)}", hint="start it with: scripts/agent up")
 
 
 _RETRYABLE = (Conflict, Busy, DependencyDown, BadAnswer, DeadlineExceeded)

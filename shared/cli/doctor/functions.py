@@ -10,7 +10,7 @@ from typing import Any
 import requests
 from urllib3.exceptions import HTTPError
 
-from shared.chain.client import CONNECT_TIMEOUT_S, check_gateway
+from shared.chain.client import CONNECT_TIMEOUT_S, check_gateway, direct_session, shown
 from shared.cli.doctor.check import Check, failed
 from shared.errors import EmailAgentError
 from shared.security.signing import ISSUED_AT_TOLERANCE_S
@@ -32,8 +32,7 @@ def function_checks(settings: Settings) -> list[Check]:
         check_gateway(url)
     except EmailAgentError as error:
         return [failed("gateway", error)]
-    with requests.Session() as session:
-        session.trust_env = False  # a proxy of the environment is not between us and our own gateway
+    with direct_session() as session:
         return [_gateway(session, url), *(_function(_Function(session, url, name)) for name in FUNCTIONS)]
 
 
@@ -43,11 +42,11 @@ def _gateway(session: requests.Session, url: str) -> Check:
         answer.close()
         ahead_s = parsedate_to_datetime(answer.headers["Date"]).timestamp() - time.time()
     except (requests.RequestException, KeyError, ValueError):
-        return Check(check="gateway", found=f"answers at {url}")
+        return Check(check="gateway", found=f"answers at {shown(url)}")
     if abs(ahead_s) > ISSUED_AT_TOLERANCE_S:
-        found = f"answers at {url}, its clock is {ahead_s:+.0f} s away from ours"
+        found = f"answers at {shown(url)}, its clock is {ahead_s:+.0f} s away from ours"
         return Check(check="gateway", ok=False, found=found, hint="set the clocks: calls that seem old are refused")
-    return Check(check="gateway", found=f"answers at {url}")
+    return Check(check="gateway", found=f"answers at {shown(url)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import requests
 from requests.adapters import BaseAdapter
 
 from shared.batch import Batch
-from shared.chain.client import LONGEST_WAIT_S, FunctionsClient, GatewayDown, Patience
+from shared.chain.client import LONGEST_WAIT_S, FunctionsClient, GatewayDown, Patience, gateway_down
 from shared.errors import (
     BadAnswer,
     DatabaseDown,
@@ -180,6 +180,29 @@ def test_missing_gateway_names_what_to_start(client: Callable[..., tuple[Functio
         functions.call("fetch-batch", Batch(account="work"))
 
     assert "scripts/agent up" in caught.value.hint
+
+
+def test_no_proxy_stands_between_us_and_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who needs a proxy for the world outside still reaches the functions of this machine."""
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    session = FunctionsClient(gateway_url="http://127.0.0.1:8080", key=KEY).session
+
+    merged = session.merge_environment_settings("http://127.0.0.1:8080/", {}, None, None, None)
+
+    assert {} == merged["proxies"]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://admin:a password@gate.example:8080/x@y", "http://gate.example:8080/x@y"),
+        ("http://gate.example/x@y", "http://gate.example/x@y"),
+    ],
+)
+def test_a_password_in_the_gateways_address_is_not_shown(url: str, expected: str) -> None:
+    """The error says where nobody answers, without the name and password that may stand there."""
+    assert f"no gateway answers at {expected}" == gateway_down(url).detail
 
 
 @pytest.mark.parametrize(
