@@ -2,6 +2,7 @@
 # From an empty VM (Ubuntu or Debian; arm64 or amd64) to sorted mail. Safe to run again: what is done is left alone,
 # and a run that was cut off goes on where it stopped. docs/DEPLOY_ORACLE_ARM.md walks through it.
 set -Eeuo pipefail
+umask 022 # the agent's user has to read what is installed; what is secret gets its mode by itself
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
@@ -61,6 +62,7 @@ case $arch in
 aarch64 | x86_64) ;;
 *) printf 'no binaries for %s: aarch64 and x86_64 are supported\n' "$arch" >&2; exit 2 ;;
 esac
+[[ $model =~ ^[A-Za-z0-9._:/-]+$ ]] || { printf '%s is no name of a model\n' "$model" >&2; exit 2; }
 readonly check_only dry_run yes with_llm model arch log
 
 if [ "$check_only" = yes ]; then

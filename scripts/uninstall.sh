@@ -36,8 +36,7 @@ done
 readonly dry_run yes purge log
 [ "$dry_run" = yes ] || [ "$(id -u)" -eq 0 ] || { printf 'run this as root: sudo %s\n' "$0" >&2; exit 1; }
 if [ "$dry_run" = no ]; then
-    install -d -m 0750 "$(dirname "$log")"
-    touch "$log" && chmod 0640 "$log"
+    open_log
     trap 'unexpected "$LINENO" "$BASH_COMMAND"' ERR
 fi
 
@@ -70,6 +69,7 @@ remove_firewall() {
     local table
     for table in $(tables); do
         shell "$table -D INPUT -j EMAIL-AGENT 2>/dev/null || true"
+        shell "$table -D FORWARD $GUARD 2>/dev/null || true"
         shell "$table -F EMAIL-AGENT 2>/dev/null && $table -X EMAIL-AGENT || true"
     done
     ! whether has netfilter-persistent || run netfilter-persistent save
@@ -94,6 +94,7 @@ remove_data() {
             fail "the database cannot be dropped" "is PostgreSQL up, and does nobody use it?"
     fi
     shell 'rm -f /etc/postgresql/*/*/conf.d/email-agent.conf'
+    shell "sed -i '\\|email_agent email_agent $BRIDGE_NETWORK|d' /etc/postgresql/*/*/pg_hba.conf || true"
     run rm -rf "$CONFIG" "$STATE"
     ! whether id email-agent || run userdel email-agent
 }
@@ -107,4 +108,5 @@ remove_firewall
 remove_site
 remove_program
 [ "$purge" = no ] || remove_data
-[ "$purge" = yes ] || say "kept: the database email_agent, $CONFIG, $STATE. Packages of the distribution stay too."
+[ "$purge" = yes ] || say "kept: the database email_agent, $CONFIG, $STATE."
+say "Packages of the distribution, faas-cli, and Ollama with its models (/var/lib/ollama) stay too."

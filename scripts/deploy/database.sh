@@ -73,6 +73,10 @@ done_database() {
 do_database() { # the role's password is that of the secret, whatever it was before
     local secret=""
     [ "$dry_run" = yes ] || secret=$(password)
+    # The file belongs to a user who is nobody to PostgreSQL: what is in it must stay within its quotes.
+    [[ $dry_run = yes || $secret =~ ^[A-Za-z0-9._~-]+$ ]] ||
+        fail "the password in $CONFIG/secrets/postgres-url is not of letters, digits and . _ ~ - alone" \
+            "write one that is into postgres-url and postgres-url.functions"
     as_postgres <<SQL
 SELECT 'CREATE ROLE email_agent LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'email_agent') \gexec
 ALTER ROLE email_agent PASSWORD '$secret';

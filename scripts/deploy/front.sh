@@ -33,11 +33,22 @@ tables() { # iptables, and ip6tables where the kernel has IPv6
     if [ "$dry_run" = yes ] || [ -e /proc/net/if_inet6 ]; then printf 'ip6tables\n'; fi
 }
 
-done_firewall() {
+GUARD="! -i $BRIDGE -o $BRIDGE -m conntrack --ctstate NEW -j DROP" # a neighbour may route to the functions' network
+SAVED=/etc/iptables # where netfilter-persistent keeps what is loaded after a reboot
+
+saved_rules() { # TABLE
+    case $1 in ip6tables) printf '%s/rules.v6' "$SAVED" ;; *) printf '%s/rules.v4' "$SAVED" ;; esac
+}
+
+done_firewall() { # at work, and saved: else a cut before the end leaves the ports open after a reboot
     local table
     for table in $(tables); do
         [ "$("$table" -S INPUT 2>/dev/null | grep '^-A' | head -n 1)" = "-A INPUT -j EMAIL-AGENT" ] &&
-            [ "$("$table" -S EMAIL-AGENT | wc -l)" -eq 5 ] || return 1
+            [ "$("$table" -S EMAIL-AGENT | wc -l)" -eq 5 ] &&
+            same <("$table" -S EMAIL-AGENT | grep '^-A') <(grep '^-A EMAIL-AGENT' "$(saved_rules "$table")" 2>/dev/null) &&
+            grep -qxF -- '-A INPUT -j EMAIL-AGENT' "$(saved_rules "$table")" &&
+            "$table" -S FORWARD | grep -qxF -- "-A FORWARD $GUARD" &&
+            grep -qxF -- "-A FORWARD $GUARD" "$(saved_rules "$table")" || return 1
     done
 }
 
@@ -51,6 +62,8 @@ do_firewall() { # a chain of our own before everything else: what was there stay
         run "$table" -A EMAIL-AGENT -p tcp -m multiport --dports 80,443 -j ACCEPT
         shell "$table -D INPUT -j EMAIL-AGENT 2>/dev/null || true"
         run "$table" -I INPUT 1 -j EMAIL-AGENT
+        shell "$table -D FORWARD $GUARD 2>/dev/null || true"
+        shell "$table -I FORWARD 1 $GUARD"
     done
     unit enable netfilter-persistent
     run netfilter-persistent save

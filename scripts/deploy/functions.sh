@@ -7,7 +7,7 @@ for argument in PYTHON_IMAGE WATCHDOG_IMAGE; do
     [ -z "${!argument:-}" ] || BUILD_ARGS+=(--build-arg "$argument=${!argument}")
 done
 
-tag() { release | tr -c 'A-Za-z0-9._\n' '-'; }
+tag() { release; }
 
 image() { printf 'localhost/email-agent/%s:%s' "$1" "$(tag)"; }
 
@@ -71,8 +71,15 @@ wait_for() { # NAME
 
 running_image() { faas_cli describe "$1" 2>/dev/null | awk '/^Image:/ {print $2}'; }
 
+GIVEN=/var/lib/faasd/email-agent-secrets.sha256
+
+secrets_now() { # digests: a secret that changed since it was given to the functions, a rotated key for one, is given anew
+    (cd "$CONFIG/secrets" && sha256sum function-signing-key fernet-keys postgres-url.functions)
+}
+
 done_functions() {
     local name
+    same <(secrets_now) "$GIVEN" || return 1
     for name in $FUNCTIONS; do
         [ "$(running_image "$name")" = "$(image "$name")" ] && answers "$name" || return 1
     done
@@ -95,6 +102,7 @@ do_functions() {
             " faas-cli deploy -f stack.yml --gateway $GATEWAY --filter '$name' $(of_this_machine)"
         wait_for "$name"
     done
+    { [ "$dry_run" = yes ] || secrets_now; } | write 0600 root:root "$GIVEN"
 }
 
 UNITS="email-agent-trigger.service email-agent-warm-up.service"

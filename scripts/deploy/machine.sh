@@ -18,8 +18,15 @@ do_packages() {
 }
 
 release() { # the version that is deployed: what git says of this checkout
+    local name changes
     [ "$dry_run" = no ] || { printf RELEASE; return; }
-    git -C "$root" -c safe.directory="$root" describe --always --dirty --abbrev=12 2>/dev/null || printf 'unversioned'
+    name=$(git -C "$root" -c safe.directory="$root" describe --always --dirty --abbrev=12 2>/dev/null) || name=unversioned
+    case $name in *-dirty) # two changed checkouts are two releases
+        changes=$(git -C "$root" -c safe.directory="$root" diff --no-ext-diff --no-textconv HEAD | sha256sum)
+        name+=-${changes:0:8}
+        ;;
+    esac
+    printf '%s' "$name" | tr -c 'A-Za-z0-9._' '-'
 }
 
 done_user() {
@@ -58,7 +65,7 @@ do_code() { # beside the release before it; the link moves last, so that a cut l
     local new
     new="$PROGRAM/releases/$(release)"
     run install -d -m 0755 "$new"
-    shell "git -C '$root' -c safe.directory='$root' ls-files -z | tar -C '$root' --null -T - -cf - | tar -C '$new' -xf -"
+    shell "git -C '$root' -c safe.directory='$root' ls-files -z | tar -C '$root' --owner=0 --group=0 --mode=a+rX,go-w --null -T - -cf - | tar -C '$new' -xf -"
     run python3 "$new/scripts/bootstrap.py"
     run ln -sfn "releases/$(basename "$new")" "$PROGRAM/current.new"
     run mv -Tf "$PROGRAM/current.new" "$PROGRAM/current"

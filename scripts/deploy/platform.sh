@@ -55,8 +55,10 @@ do_faas_cli() {
     download "$url$(suffix)" "$url$(suffix).sha256" /usr/local/bin/faas-cli
 }
 
+OLLAMA_ARCHIVE=/var/cache/ollama.tar.zst # there until it is unpacked: a cut is seen by it
+
 done_ollama() {
-    has ollama && same "$root/config/systemd/ollama.service" /etc/systemd/system/ollama.service &&
+    has ollama && [ ! -e "$OLLAMA_ARCHIVE" ] && same "$root/config/systemd/ollama.service" /etc/systemd/system/ollama.service &&
         same "$root/config/ollama.env" /etc/email-agent/ollama.env
 }
 
@@ -66,10 +68,10 @@ do_ollama() {
     url=https://github.com/ollama/ollama/releases/download/v$OLLAMA_VERSION
     already id ollama ||
         run useradd --system --home-dir /var/lib/ollama --create-home --shell /usr/sbin/nologin ollama
-    if ! already has ollama; then
-        download "$url/ollama-linux-$machine.tar.zst" "$url/sha256sum.txt" /var/cache/ollama.tar.zst
-        run tar -C /usr/local --zstd -xf /var/cache/ollama.tar.zst
-        run rm -f /var/cache/ollama.tar.zst
+    if ! already has ollama || already test -e "$OLLAMA_ARCHIVE"; then
+        download "$url/ollama-linux-$machine.tar.zst" "$url/sha256sum.txt" "$OLLAMA_ARCHIVE"
+        run tar -C /usr/local --zstd -xf "$OLLAMA_ARCHIVE"
+        run rm -f "$OLLAMA_ARCHIVE"
     fi
     write 0644 root:root /etc/email-agent/ollama.env <"$root/config/ollama.env"
     write 0644 root:root /etc/systemd/system/ollama.service <"$root/config/systemd/ollama.service"

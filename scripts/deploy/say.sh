@@ -17,11 +17,15 @@ unexpected() { # LINE COMMAND
     fail "line $1: $2" "see the last lines of the log"
 }
 
+open_log() { # in a folder of its own, or in one that is there, which keeps its mode
+    [ -d "$(dirname "$log")" ] || install -d -m 0750 "$(dirname "$log")"
+    touch "$log" && chmod 0640 "$log"
+}
+
 begin() {
     if [ "$dry_run" = yes ]; then return; fi
-    install -d -m 0750 "$(dirname "$log")"
-    touch "$log" && chmod 0640 "$log"
-    exec 9>"/run/lock/email-agent-deploy.lock"
+    open_log
+    exec 9>/run/email-agent-deploy.lock
     flock --nonblock 9 || { printf 'another deployment is at work\n' >&2; exit 1; }
     trap 'unexpected "$LINENO" "$BASH_COMMAND"' ERR
     printf '\n== %s deploy %s\n' "$(date -Is)" "$(release)" >>"$log"
@@ -85,7 +89,8 @@ write() { # MODE OWNER FILE: standard input becomes the file, whole or not at al
     local new
     new=$(mktemp "$3.XXXXXX")
     cat >"$new"
-    chmod "$1" "$new" && chown "$2" "$new" && mv -f "$new" "$3"
+    # -h: in a folder of another user the new file may have become a link meanwhile
+    chmod "$1" "$new" && chown -h "$2" "$new" && mv -f "$new" "$3"
 }
 
 already() { # LOOK…: whether it is there; in a dry run nothing is, so that it prints what an empty machine gets
@@ -118,7 +123,8 @@ download() { # URL SHA256-URL FILE: over https; the file is kept only if its che
     found=$(sha256sum "$folder/file" | cut -d ' ' -f 1)
     expected=$(grep -oE '[0-9a-f]{64}' <(grep -F "$(basename "$1")" "$folder/sums" || cat "$folder/sums") | head -n 1)
     [ "$found" = "$expected" ] || fail "$1: the checksum is not the release's" "try again; if it stays so, do not go on"
-    install -m 0755 "$folder/file" "$3"
+    install -m 0755 "$folder/file" "$3.new" # a cut must not leave half of it under its name
+    mv -f "$3.new" "$3"
     rm -rf "$folder"
 }
 

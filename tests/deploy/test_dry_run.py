@@ -48,7 +48,7 @@ def test_no_secret_is_shown() -> None:
     assert "postgresql://email_agent:" not in output
 
 
-@pytest.mark.parametrize("words", [["--model"], ["--arch", "riscv64"], ["--nonsense"]])
+@pytest.mark.parametrize("words", [["--model"], ["--arch", "riscv64"], ["--model", "tiny; reboot"], ["--nonsense"]])
 def test_usage(words: list[str]) -> None:
     """Words that make no sense end with exit code 2 before anything is looked at."""
     done = subprocess.run([DEPLOY, *words], capture_output=True, text=True, check=False)
