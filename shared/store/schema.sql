@@ -103,7 +103,7 @@ CREATE TABLE emails (
     internaldate timestamptz NOT NULL,
     size bigint NOT NULL,
     flags text[] NOT NULL,
-    headers jsonb NOT NULL,
+    headers json NOT NULL, -- read as a whole
     defects text[] NOT NULL,
     excerpt text,
     excerpt_at timestamptz,

@@ -45,7 +45,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS stage (
     size bigint NOT NULL,
     identity_hash uuid NOT NULL,
     message_id text NOT NULL,
-    headers jsonb NOT NULL,
+    headers json NOT NULL,
     defects text[] NOT NULL
 ) ON COMMIT DELETE ROWS;
 

@@ -153,7 +153,7 @@ WITH came AS (
             ELSE coalesce(%(now)s::timestamptz, clock_timestamp())
         END,
         attachments = coalesce(came.attachments, emails.attachments),
-        headers = emails.headers || came.headers,
+        headers = (emails.headers::jsonb || came.headers)::json,
         fetched_parts = emails.fetched_parts
             || ARRAY(SELECT part FROM unnest(came.wanted) AS part WHERE part <> ALL (came.unavailable)),
         unavailable_parts = emails.unavailable_parts || came.unavailable,

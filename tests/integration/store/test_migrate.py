@@ -12,6 +12,7 @@ from shared.records import ActionKind, Mode, Tls
 from shared.status import ActionState, Filing, Status
 from shared.store import PostgresStore, migrate
 from shared.store.migrate import FOLDER
+from tests.integration.store.values import make_account, make_mail, read_to
 
 SCHEMA = FOLDER.parent / "schema.sql"
 CATALOG = """
@@ -99,6 +100,19 @@ def test_failed_migration_leaves_nothing(empty_database_url: str, tmp_path: Path
     file.write_text("CREATE TABLE a ();")
 
     assert migrate(empty_database_url, tmp_path) == ["0001_a.sql"]
+
+
+def test_header_fields_outlive_their_type(store: PostgresStore, database_url: str) -> None:
+    """What was stored as jsonb comes back as it went in."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE emails ALTER COLUMN headers TYPE jsonb")
+        connection.execute("DELETE FROM migrations WHERE name = '0008_headers.sql'")
+    account = make_account(store)
+    headers = {"subject": ['Grüße "\\ \N{SNOWMAN}', ""], "from": ["a@example"]}
+    store.emails.add(account.id, [make_mail(1, headers=headers)], read_to(store, account, "INBOX", 1))
+
+    assert ["0008_headers.sql"] == migrate(database_url)
+    assert headers == store.emails.get("<1@example>").email.headers
 
 
 def test_monitoring_queries_run_as_written(store: PostgresStore, database_url: str) -> None:
