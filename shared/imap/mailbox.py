@@ -3,7 +3,7 @@
 import datetime as dt
 import re
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -12,17 +12,17 @@ from shared.errors import BadAnswer, EmailAgentError, MailServerDown, NotFound
 from shared.imap import answers, names, uid_set
 from shared.imap.connect import Terms, connect
 from shared.imap.copy_uid import transfer
-from shared.imap.faults import refusal, slow_down
+from shared.imap.faults import slow_down
+from shared.imap.flags import FlagsReader, read_flags
 from shared.imap.names import Namespace, canonical
 from shared.imap.parts import PartsReader, Wishes
 from shared.imap.pipelining import pipelined
-from shared.imap.reader import MAX_HEADER_BYTES, Chunk, FetchReader, fetch_items, read_flags
+from shared.imap.reader import MAX_HEADER_BYTES, Chunk, FetchReader, fetch_items
 from shared.imap.refused_fetch import ask_in_halves, is_refused
 from shared.imap.wire import Answer, Command, Part, Wire
 from shared.records import Account, CopyAnswer, FetchedMail, FetchedParts, Flags, MailboxName, MailboxStatus
 
 FETCHES_IN_FLIGHT = 2
-FLAGS_TRIES = 3
 MAX_RESUMES = 50  # connections that one session may lose over mails that the server cannot read
 SEARCH_SPAN = 100_000
 EXISTS = re.compile(r"\b(already|mailbox) exists\b", re.I)  # from before RFC 5530 gave it a code
@@ -70,6 +70,7 @@ class ImapSession:
         self._again = again
         self._resumes_left = MAX_RESUMES if again else 0
         self._opened = (b"", "", 0)
+        self._flags_reader = FlagsReader(wire, self._pipeline, self._existing)
         self.commands = wire.commands
         self.can_move = self.has("MOVE")
         self.can_uidplus = self.has("UIDPLUS")
@@ -125,9 +126,7 @@ class ImapSession:
 
     def status(self, names: Sequence[str]) -> dict[str, MailboxStatus]:
         """STATUS of each mailbox, in one round trip; a mailbox that does not exist is absent from the answer."""
-        wanted = b"(MESSAGES UIDNEXT UIDVALIDITY%b)" % (b" HIGHESTMODSEQ" if self.has("CONDSTORE") else b"")
-        commands = [(b"STATUS", self._name(name), wanted) for name in names]
-        heard = list(self._pipeline(commands))
+        heard = list(self._pipeline(self._ask_status(names)))
         said = answers.statuses(heard)
         found = {}
         for name, answer in zip(names, heard, strict=True):
@@ -138,6 +137,10 @@ class ImapSession:
             elif slow := slow_down(answer.code, answer.text):
                 raise slow
         return found
+
+    def _ask_status(self, names: Sequence[str]) -> list[Command]:
+        wanted = b"(MESSAGES UIDNEXT UIDVALIDITY%b)" % (b" HIGHESTMODSEQ" if self.has("CONDSTORE") else b"")
+        return [(b"STATUS", self._name(name), wanted) for name in names]
 
     def create(self, names: Sequence[str]) -> dict[str, str]:
         """Create and subscribe mailboxes; return the server's refusals by name (already existing is no refusal)."""
@@ -293,33 +296,16 @@ class ImapSession:
         return PartsReader(self._wire, self._pipeline, self._existing, self._resume).read(wishes)
 
     def flags(self, uids: Sequence[int]) -> dict[int, Flags]:
-        """Return the flags of those of `uids` that exist.
+        """Return the flags of those of `uids` that exist."""
+        return self._flags_reader.read(uids)[0]
 
-        A mail left out of an answer that says it may be incomplete (EXPUNGEISSUED) is asked for again, not called gone.
-        """
-        found: dict[int, Flags] = {}
-        asked = frozenset(uids)
-        left: Sequence[int] = uids
-        for _ in range(FLAGS_TRIES):
-            doubtful = self._read_flags(left, asked, found)
-            left = self._existing([uid for uid in doubtful if uid not in found])
-            if not left:
-                return found
-        raise BadAnswer("the mail server does not tell the flags of mails that exist")
-
-    def _read_flags(self, uids: Sequence[int], asked: Container[int], found: dict[int, Flags]) -> list[int]:
-        """Read flags into `found`; return the UIDs whose answer may be incomplete (RFC 9051 section 7.1)."""
-        sets = uid_set.split(uids)
-        commands = [(b"UID", b"FETCH", uid_range, b"(UID FLAGS)") for uid_range in sets]
-        doubtful: list[int] = []
-        conversation = self._pipeline(commands, lambda: read_flags(self._wire, asked, found))
-        for uid_range, answer in zip(sets, conversation, strict=True):
-            if answer.state == b"OK":
-                continue
-            if b"EXPUNGEISSUED" not in answer.code.upper():
-                raise refusal(answer.code, answer.text, "a FETCH")
-            doubtful += uid_set.expand(uid_range)
-        return doubtful
+    def flags_and_status(
+        self, uids: Sequence[int], names: Sequence[str]
+    ) -> tuple[dict[int, Flags], dict[str, MailboxStatus]]:
+        """Return `flags`, and in the same round trip STATUS of what mailboxes the server tells it of at once."""
+        flags, heard = self._flags_reader.read(uids, self._ask_status(names))
+        said = answers.statuses(heard)
+        return flags, {name: replace(said[canonical(name)], name=name) for name in names if canonical(name) in said}
 
     # -- writing
 

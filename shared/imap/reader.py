@@ -259,20 +259,3 @@ def _mail(uid: int, said: dict[bytes, object]) -> FetchedMail:
 def _join(first: bytes, second: bytes) -> bytes:
     """Join two header sections, each of which ends with an empty line."""
     return (first[:-2] if first.endswith((b"\r\n\r\n",)) or first == b"\r\n" else first) + second
-
-
-def read_flags(wire: Wire, asked: Container[int], found: dict[int, Flags], *, bad_is_no: bool = False) -> Answer:
-    """Read up to the next tagged line; flags of `asked` go into `found`."""
-    while True:
-        response = wire.response()
-        match = FLAGS_ONLY.fullmatch(response.line)
-        if match is not None:
-            if (uid := int(match[1])) in asked:
-                found[uid] = cached_flags(match[2])
-            continue
-        if (answer := wire.tagged(response, [], bad_is_no=bad_is_no)) is not None:
-            return answer
-        uid, said = fetch_response(response)
-        flags = said.get(b"FLAGS")
-        if uid in asked and isinstance(flags, tuple):
-            found[uid] = flag_set(flags)

@@ -6,7 +6,7 @@ tell from the log and from the server what happened.
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 from shared.pipeline.copying import finish_copied
@@ -14,7 +14,7 @@ from shared.pipeline.further_copies import copy_further, look_for_copies
 from shared.pipeline.movable import Movable
 from shared.pipeline.moving import move_all
 from shared.pipeline.put_back import leave, put_back, steps_of
-from shared.pipeline.targets import find_again, find_targets
+from shared.pipeline.targets import find_again, find_targets, names_of
 from shared.pipeline.visit import Visit
 from shared.records import ActionKind, ActionStep, ClaimedEmail, Flags, LoggedAction, MailboxStatus, Outcome
 from shared.status import HAPPENED, ActionState, Filing
@@ -33,15 +33,16 @@ def carry_out(at: Visit, status: MailboxStatus, emails: Sequence[ClaimedEmail], 
     if opened is None:
         return
     status = opened
-    ready, flags = _present(at, here, counts)
+    ready, seen = _present(at, here, counts)
     if not ready:
         return
+    flags = seen.flags
     flag_steps = _set_flags(at, status, ready, flags)
     copies = copy_further(at, status, ready, flags)
     steps = [*flag_steps, *copies.steps]
     clear = copies.clear(ready)
     _finish_unmoved(at, [email for email in clear if not email.move], steps, counts)
-    _move(at, status, [email for email in clear if email.move], flags, steps, counts)
+    _move(at, status, [email for email in clear if email.move], seen, steps, counts)
     look_for_copies(at, ready, copies, steps, counts)
 
 
@@ -74,17 +75,16 @@ def _numbered(
     return here
 
 
-def _present(
-    at: Visit, emails: Sequence[ClaimedEmail], counts: Counter[str]
-) -> tuple[list[ClaimedEmail], dict[int, Flags]]:
-    """Keep the mails that exist and that nobody marked deleted or a draft; return them with their flags.
+def _present(at: Visit, emails: Sequence[ClaimedEmail], counts: Counter[str]) -> tuple[list[ClaimedEmail], "_Seen"]:
+    """Keep the mails that exist and that nobody marked deleted or a draft; return them with what was seen of them.
 
     Where an identical mail was settled here and is gone, its owner moved it away and back: this one is left alone.
     """
     if not emails:
-        return [], {}
+        return [], _Seen()
     settled = {uid for email in emails for uid in email.settled_uids}
-    flags = at.session.flags(sorted(settled.union(email.ref.uid for email in emails if email.ref)))
+    uids = sorted(settled.union(email.ref.uid for email in emails if email.ref))
+    flags, targets = at.session.flags_and_status(uids, names_of(at.session, emails))
     away = settled - flags.keys()
     ready: list[ClaimedEmail] = []
     gone: defaultdict[tuple[Filing, str, str], list[ClaimedEmail]] = defaultdict(list)
@@ -101,7 +101,7 @@ def _present(
             gone[reason].append(email)
     for (became, why, count), group in gone.items():
         put_back(at, group, became, why, counts, count)
-    return ready, flags
+    return ready, _Seen(flags=flags, targets=targets)
 
 
 def _reason_to_leave(email: ClaimedEmail, flags: Flags | None) -> tuple[Filing, str, str] | None:
@@ -114,6 +114,14 @@ def _reason_to_leave(email: ClaimedEmail, flags: Flags | None) -> tuple[Filing, 
     else:
         return None
     return (Filing.APPLIED, reason[1], "left_alone") if email.undoing else reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What one round trip showed: flags by UID, and some of the mailboxes that mails will be moved to."""
+
+    flags: dict[int, Flags] = field(default_factory=dict)
+    targets: dict[str, MailboxStatus] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,14 +234,14 @@ def _move(
     at: Visit,
     status: MailboxStatus,
     emails: Sequence[ClaimedEmail],
-    flags: dict[int, Flags],
+    seen: _Seen,
     flag_steps: Sequence[ActionStep],
     counts: Counter[str],
 ) -> None:
     """Move what has a target; what has none stays, and its log says why."""
     wanted = {email.move.target for email in emails if email.move}
     undoing = any(email.undoing for email in emails)  # a claim is all of one kind
-    targets = find_again(at.session, wanted) if undoing else find_targets(at.session, wanted)
+    targets = find_again(at.session, wanted) if undoing else find_targets(at.session, wanted, seen.targets)
     movable: list[Movable] = []
     staying: list[tuple[ClaimedEmail, LoggedAction, str]] = []
     for email in emails:
@@ -245,7 +253,7 @@ def _move(
         elif target.name == status.name:
             staying.append((email, email.move, "it is in its target already"))
         else:
-            movable.append(Movable(email=email, move=email.move, target=target, flags=flags[email.ref.uid]))
+            movable.append(Movable(email=email, move=email.move, target=target, flags=seen.flags[email.ref.uid]))
     leave(at, staying, flag_steps, counts)
     if movable:
         move_all(at, status, movable, steps_of([item.email for item in movable], flag_steps), counts)

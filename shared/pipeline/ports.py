@@ -81,6 +81,11 @@ class MailSession(Protocol):
     def flags(self, uids: Sequence[int]) -> dict[int, Flags]:
         """Flags of those of `uids` that exist."""
 
+    def flags_and_status(
+        self, uids: Sequence[int], names: Sequence[str]
+    ) -> tuple[dict[int, Flags], dict[str, MailboxStatus]]:
+        """`flags`, and in the same round trip STATUS; a mailbox that is absent was not told: `status` knows why."""
+
     def store_flags(self, uids: Sequence[int], *, add: Flags = ..., remove: Flags = ...) -> dict[int, Flags]:
         """Change flags; return what the server then says of each UID (absent: it said nothing of it)."""
 

@@ -229,6 +229,11 @@ class FakeSession:
         messages = self._mailbox.messages
         return {uid: messages[uid].flags for uid in uids if uid in messages}
 
+    def flags_and_status(
+        self, uids: Sequence[int], names: Sequence[str]
+    ) -> tuple[dict[int, Flags], dict[str, MailboxStatus]]:
+        return self.flags(uids), self.status(names)
+
     def store_flags(
         self, uids: Sequence[int], *, add: Flags = frozenset(), remove: Flags = frozenset()
     ) -> dict[int, Flags]:

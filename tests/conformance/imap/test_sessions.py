@@ -62,6 +62,18 @@ def test_uids_that_do_not_exist_are_absent(server: MailServer) -> None:
         assert {} == session.flags([uidnext])
 
 
+def test_flags_and_status_are_told_together(server: MailServer) -> None:
+    """Sent in one burst, each says what it says by itself; what is not there is absent."""
+    server.deliver("one", "two")
+    with server.open() as session:
+        session.create(["Bills"])
+        uids = uids_of(session)
+        session.select("INBOX")
+        together = session.flags_and_status([*uids, uids[-1] + 99], ["Bills", "Missing"])
+
+        assert (session.flags(uids), session.status(["Bills"])) == together
+
+
 def test_reading_leaves_flags_alone(server: MailServer) -> None:
     """EXAMINE and PEEK set no flag, and a second session sees the mail as new as before."""
     server.deliver("one")

@@ -239,6 +239,35 @@ def test_status_answers_are_matched_by_name() -> None:
     assert 3 == session.commands == len(fake.sent.splitlines())
 
 
+def test_flags_and_status_share_a_round_trip() -> None:
+    """Both are sent before an answer is read; where STATUS comes does not matter, and a refused one is absent."""
+    session, fake = session_with(
+        b"* STATUS Bills (MESSAGES 1 UIDNEXT 5 UIDVALIDITY 7)\r\n* 1 FETCH (UID 3 FLAGS (\\Seen))\r\nA1 OK\r\n"
+        b"A2 OK\r\nA3 NO nope\r\n* STATUS inbox (MESSAGES 2 UIDNEXT 6 UIDVALIDITY 8)\r\nA4 OK\r\n"
+    )
+    flags, found = session.flags_and_status([3, 4], ["Bills", "gone", "INBOX"])
+
+    assert {3: frozenset({"\\Seen"})} == flags
+    assert {"Bills": 5, "INBOX": 6} == {name: status.uidnext for name, status in found.items()}
+    assert [b"FETCH", b"Bills", b"gone", b"INBOX"] == [
+        word for line in fake.sent.splitlines() for word in (b"FETCH", b"Bills", b"gone", b"INBOX") if word in line
+    ]
+
+
+def test_status_is_asked_once_though_flags_are_asked_again() -> None:
+    """An answer that may be incomplete is asked for again, by itself."""
+    session, fake = session_with(
+        b"A1 NO [EXPUNGEISSUED] some are gone\r\n",
+        b"* STATUS Bills (MESSAGES 1 UIDNEXT 5 UIDVALIDITY 7)\r\nA2 OK\r\n",
+        b'* ESEARCH (TAG "A3") UID ALL 3\r\nA3 OK\r\n',
+        b"* 1 FETCH (UID 3 FLAGS ())\r\nA4 OK\r\n",
+    )
+    flags, found = session.flags_and_status([3], ["Bills"])
+
+    assert ({3: frozenset()}, ["Bills"]) == (flags, list(found))
+    assert (1, 4) == (fake.sent.count(b"STATUS"), session.commands)
+
+
 def test_only_our_own_search_answers_count() -> None:
     """An ESEARCH with another tag is not the answer; UIDs outside the asked span are left out."""
     session, _ = session_with(
