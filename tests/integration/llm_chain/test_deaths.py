@@ -5,7 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 import psycopg
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from shared.batch import Batch
 from shared.errors import StaleClaim
 from shared.status import Status
+from tests.fakes.fused_store import FusedStore
 from tests.fakes.language_model import FakeModel, verdict
 from tests.fakes.mail_server import Fuse, PowerCut
 from tests.integration.llm_chain.asker import Asker, deliver, mailbox
@@ -25,34 +25,6 @@ SELECT count(*) FROM (
     SELECT email_id FROM email_events WHERE what = 'status' AND was = 'uncertain' GROUP BY email_id HAVING count(*) > 1
 ) AS twice
 """
-
-
-class FusedUncertain:
-    """The claims with a fuse: the worker may die right before or right after each commit."""
-
-    def __init__(self, uncertain: Any, fuse: Fuse) -> None:
-        self._uncertain = uncertain
-        self._fuse = fuse
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._uncertain, name)
-
-        def burning(*args: Any, **kwargs: Any) -> Any:
-            with self._fuse.touch():
-                return method(*args, **kwargs)
-
-        return burning
-
-
-class FusedStore:
-    """The store, its claims with a fuse."""
-
-    def __init__(self, store: Any, fuse: Fuse) -> None:
-        self._store = store
-        self.uncertain = FusedUncertain(store.uncertain, fuse)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
 
 
 def decided_twice(url: str) -> int:
@@ -74,7 +46,7 @@ def test_a_worker_that_dies_anywhere_loses_the_call_in_flight_only(
         asker = asker_for(server)
         fuse = Fuse(touches=touches, after=after)
         whole = asker.agent.store
-        asker.agent.store = FusedStore(whole, fuse)
+        asker.agent.store = FusedStore(whole, fuse, "uncertain")
         with suppress(PowerCut):
             asker.sync()
         if fuse.seen < touches:

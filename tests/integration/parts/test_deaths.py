@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import pytest
 
-from tests.fakes.mail_server import FakeMailServer, Fuse, PowerCut
+from tests.fakes.fused_store import FusedStore
+from tests.fakes.mail_server import FakeMailServer, PowerCut
 from tests.fixtures.agent import Agent
 
 RULES = """
@@ -23,34 +23,6 @@ HEADER = b"From: a@shop.example\r\nSubject: hello\r\nMessage-ID: <%d@shop.exampl
 INVITED = b'Content-Type: text/calendar; name="invite.ics"\r\nContent-Disposition: attachment\r\n'
 FILED = {"INBOX": ["friend"], "Bills": ["bill", "bill"], "Calendar": ["meeting"]}
 MOST_TOUCHES = 30
-
-
-class FusedParts:
-    """The wishes with a fuse: the worker may die right before or right after each commit."""
-
-    def __init__(self, parts: Any, fuse: Fuse) -> None:
-        self._parts = parts
-        self._fuse = fuse
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._parts, name)
-
-        def burning(*args: Any, **kwargs: Any) -> Any:
-            with self._fuse.touch():
-                return method(*args, **kwargs)
-
-        return burning
-
-
-class FusedStore:
-    """The store, its wishes with a fuse."""
-
-    def __init__(self, store: Any, fuse: Fuse) -> None:
-        self._store = store
-        self.parts = FusedParts(store.parts, fuse)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
 
 
 def mailbox() -> FakeMailServer:
@@ -81,7 +53,7 @@ def test_a_worker_that_dies_anywhere_files_each_mail_once(after: bool, agent_for
         touches += 1
         server = mailbox()
         agent = agent_for(server, RULES)
-        agent.store = FusedStore(agent.store, server.fuse)
+        agent.store = FusedStore(agent.store, server.fuse, "parts")
         cut(agent, server, touches, after=after)
         if server.fuse.seen < touches:
             break

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from shared.store import PostgresStore
-from tests.fakes.mail_server import FakeMailServer, Fuse, PowerCut
+from tests.fakes.fused_store import FusedStore
+from tests.fakes.mail_server import FakeMailServer, PowerCut
 from tests.fixtures.agent import Agent
 
+COMMITS = ("claim", "claim_undo", "advance", "finish")
 RULES = """
 version: 1
 rules:
@@ -54,36 +55,6 @@ COPIES = {"Reading", "Projects"}
 """Mailboxes that only copies are put into."""
 
 MOST_TOUCHES = 60
-
-
-class LoggedFuse:
-    """The action log with a fuse: the worker may die right before or right after each commit."""
-
-    def __init__(self, actions: Any, fuse: Fuse) -> None:
-        self._actions = actions
-        self._fuse = fuse
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._actions, name)
-        if name not in ("claim", "claim_undo", "advance", "finish"):
-            return method
-
-        def burning(*args: Any, **kwargs: Any) -> Any:
-            with self._fuse.touch():
-                return method(*args, **kwargs)
-
-        return burning
-
-
-class FusedStore:
-    """The store, its action log with a fuse."""
-
-    def __init__(self, store: PostgresStore, fuse: Fuse) -> None:
-        self._store = store
-        self.actions = LoggedFuse(store.actions, fuse)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
 
 
 def mailbox(server: FakeMailServer) -> None:
@@ -144,7 +115,7 @@ def test_a_worker_that_dies_anywhere_loses_and_doubles_nothing(
         mailbox(server)
         way(server)
         agent = agent_for(server, RULES, mailboxes=mailboxes)
-        agent.store = FusedStore(agent.store, server.fuse)
+        agent.store = FusedStore(agent.store, server.fuse, "actions", COMMITS)
         with cut(server, touches, after):
             agent.sync()
         if server.fuse.seen < touches:
@@ -199,7 +170,7 @@ def test_an_undo_that_dies_anywhere_is_finished_by_the_next(
         agent = agent_for(server, RULES)
         run = agent.sync().run
         agent.undo(agent.sync().run)  # without COPYUID a second run moves what was copied
-        agent.store = FusedStore(agent.store, server.fuse)
+        agent.store = FusedStore(agent.store, server.fuse, "actions", COMMITS)
         with cut(server, touches, after):
             agent.undo(run)
         if server.fuse.seen < touches:
